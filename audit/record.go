@@ -1,0 +1,79 @@
+package audit
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Phase tells what a record is about.
+type Phase string
+
+// A read has one record, a call; a write has an intent, durable before anything
+// leaves, and an outcome. Refused tokens and changes by admins have an event.
+const (
+	PhaseCall    Phase = "call"
+	PhaseIntent  Phase = "intent"
+	PhaseOutcome Phase = "outcome"
+	PhaseEvent   Phase = "event"
+)
+
+// Record is one line of the log. All of it has passed redaction before it comes
+// here. The log sets Index and, where it is zero, Time.
+type Record struct {
+	Index int64     `json:"index"` // position in the log, from 0
+	Time  time.Time `json:"time"`
+	Phase Phase     `json:"phase"`
+	Event string    `json:"event,omitempty"` // for PhaseEvent: "token.refused", "agent.suspended", …
+
+	CallID        string `json:"call_id,omitempty"`        // ours, UUIDv7
+	ToolCallID    string `json:"tool_call_id,omitempty"`   // the client's
+	CorrelationID string `json:"correlation_id,omitempty"` // trace id
+	Agent         string `json:"agent,omitempty"`
+	User          string `json:"user,omitempty"`
+	Task          string `json:"task,omitempty"`
+	TokenID       string `json:"token_id,omitempty"`
+	ClientName    string `json:"client_name,omitempty"`
+	ClientVersion string `json:"client_version,omitempty"`
+	Transport     string `json:"transport,omitempty"` // "http" or "stdio"
+
+	Service    string `json:"service,omitempty"`
+	Tool       string `json:"tool,omitempty"`
+	ToolDigest string `json:"tool_digest,omitempty"` // SHA-256 of the schema in force, hex
+	Write      bool   `json:"write,omitempty"`
+
+	Arguments    json.RawMessage `json:"arguments,omitempty"`
+	Result       json.RawMessage `json:"result,omitempty"` // bounded
+	ResultDigest string          `json:"result_digest,omitempty"`
+	ResultBytes  int             `json:"result_bytes,omitempty"` // of the whole
+
+	Outcome        string     `json:"outcome,omitempty"` // "ok", or a fault.Kind
+	Message        string     `json:"message,omitempty"` // of a failure
+	UpstreamStatus int        `json:"upstream_status,omitempty"`
+	UpstreamID     string     `json:"upstream_id,omitempty"` // the service's request id
+	Retries        int        `json:"retries,omitempty"`
+	Deadline       *time.Time `json:"deadline,omitempty"` // of an intent: past it without an outcome, the outcome is unknown
+
+	CredentialID      string `json:"credential_id,omitempty"`
+	CredentialVersion int64  `json:"credential_version,omitempty"`
+	CredentialType    string `json:"credential_type,omitempty"`
+	Scope             string `json:"scope,omitempty"` // the one used
+	Rule              string `json:"rule,omitempty"`  // the policy rule that decided
+
+	Millis map[string]float64 `json:"ms,omitempty"` // per step, and "total"
+}
+
+// Receipt proves that a record is durable. Only Append makes one.
+type Receipt struct {
+	index int64
+	size  int64
+	valid bool
+}
+
+// Index is the record's position in the log.
+func (r Receipt) Index() int64 { return r.index }
+
+// TreeSize is the size of the signed tree that covers the record.
+func (r Receipt) TreeSize() int64 { return r.size }
+
+// Durable reports whether the receipt came from the log.
+func (r Receipt) Durable() bool { return r.valid }

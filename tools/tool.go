@@ -1,0 +1,112 @@
+// Package tools is what a call does, end to end.
+//
+// gateway.go is the path that every call takes, whatever its transport: who is
+// it, is it well formed, may it, write the intent, with what credential, do it,
+// write the outcome. A service is a folder below this one: typed handlers bound
+// to the hand-written schemas that the model sees. A handler never sees a
+// secret: it makes requests through an upstream.Client that is bound to one call
+// and its credential.
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"toolvault/auth/scope"
+	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+	"toolvault/vault"
+)
+
+// Service is an upstream system and what can be done there.
+type Service struct {
+	Name     string // "slack": the prefix of its tools and its folder in schemas/
+	Title    string // "Slack"
+	Endpoint upstream.Endpoint
+	Scopes   *scope.Catalog
+	Auth     map[string]vault.Scheme // how a credential type is presented: api_key, service_token, oauth_token
+	OAuth    *vault.Provider         // nil where the service has no OAuth
+	Tools    []Tool
+
+	// Probe asks the service whether it accepts the credential and returns who
+	// the service says it is, e.g. "workspace Acme, bot toolvault".
+	Probe func(ctx context.Context, c *upstream.Client) (string, error)
+}
+
+// Tool binds a schema file, by its name, to a handler.
+type Tool struct {
+	Name   string
+	handle func(ctx context.Context, c *upstream.Client, args json.RawMessage) (any, error)
+	in     any // zero In and Out, for the test that holds them against the schema
+	out    any
+}
+
+// New makes a tool from a typed handler. In is decoded from arguments that have
+// been validated against the schema file of that name; defaults in the schema
+// have been filled in. Out becomes the structured result: it must marshal to a
+// JSON object.
+func New[In, Out any](name string, handler func(ctx context.Context, c *upstream.Client, in In) (Out, error)) Tool {
+	var in In
+	var out Out
+	return Tool{
+		Name: name, in: in, out: out,
+		handle: func(ctx context.Context, c *upstream.Client, args json.RawMessage) (any, error) {
+			var in In
+			dec := json.NewDecoder(bytes.NewReader(args))
+			dec.UseNumber()
+			if err := dec.Decode(&in); err != nil {
+				return nil, fault.New(fault.InvalidArguments, "The arguments of %s could not be read: %v.", name, err)
+			}
+			return handler(ctx, c, in)
+		},
+	}
+}
+
+// Run calls the handler with arguments that have been validated.
+func (t Tool) Run(ctx context.Context, c *upstream.Client, args json.RawMessage) (any, error) {
+	if t.handle == nil {
+		return nil, fmt.Errorf("tool %q has no handler", t.Name)
+	}
+	return t.handle(ctx, c, args)
+}
+
+// Texter is implemented by results that have a better text for a model than
+// their JSON: short, plain, ids and names together.
+type Texter interface{ Text() string }
+
+// Contenter is implemented by results that carry more than text.
+type Contenter interface{ Content() []Content }
+
+// Content is one piece of a result: text, an image, audio, or an embedded
+// resource.
+type Content struct {
+	Type string // "text", "image", "audio", "resource"
+	Text string // of text, and of a text resource
+	Data []byte // of an image, audio, or a binary resource
+	MIME string
+	URI  string // of a resource
+}
+
+// Call is one invocation as it arrived.
+type Call struct {
+	Tool          string
+	Arguments     json.RawMessage // a JSON object, or empty
+	ToolCallID    string          // the client's id for the call
+	CorrelationID string          // trace id
+	Client        ClientInfo
+	Transport     string // "http" or "stdio"
+}
+
+// ClientInfo is what the client says it is.
+type ClientInfo struct{ Name, Version string }
+
+// Result is the answer to a call, redacted and bounded.
+type Result struct {
+	CallID     string
+	Structured json.RawMessage // nil for a failure
+	Text       string
+	Content    []Content    // beyond the text
+	Failure    *fault.Error // nil: it worked
+}

@@ -1,0 +1,36 @@
+// Package toolstest helps to test a service's handlers: a client for one call
+// against a test server, and a check of every request against the vendor's
+// official API description.
+package toolstest
+
+import (
+	"context"
+	"net/http"
+
+	"toolvault/tools/upstream"
+	"toolvault/vault"
+)
+
+// Static is a credential that never changes.
+type Static struct {
+	Scheme vault.Scheme
+	Secret string
+}
+
+// Authorize puts the secret in the scheme's header.
+func (s Static) Authorize(r *http.Request) error {
+	r.Header.Set(s.Scheme.Header, s.Scheme.Prefix+s.Secret)
+	return nil
+}
+
+// Renew has nothing newer.
+func (s Static) Renew(context.Context) (bool, error) { return false, nil }
+
+// Key is the same for all.
+func (s Static) Key() string { return "test" }
+
+// Client returns a client for one call to a service that lives at baseURL.
+func Client(e upstream.Endpoint, baseURL string, cred upstream.Credential) *upstream.Client {
+	e.BaseURL = baseURL
+	return upstream.NewPool(nil).Client(e, cred, "01990000-0000-7000-8000-000000000000")
+}

@@ -1,0 +1,97 @@
+// Package upstream is the one HTTP client for all services: it puts the
+// credential on the request, bounds time and size, repeats what may be repeated,
+// and keeps one failing service or one bad credential from slowing another.
+//
+// Every byte that comes back is hostile: bodies are bounded before they are
+// read, redirects are not followed, and what a service says about a failure goes
+// to the caller as a fault, never as text that was not looked at.
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+
+	"toolvault/tools/fault"
+)
+
+// Endpoint is where a service lives and how it speaks.
+type Endpoint struct {
+	Service string
+	BaseURL string      // "https://slack.com/api", no slash at the end; an admin may set another
+	Header  http.Header // sent with every request, e.g. a version
+
+	RequestIDHeader  string // a header in which the service takes our call id; "" for none
+	ResponseIDHeader string // the header with the service's own request id; "" for none
+
+	// Fault looks at every complete answer, whatever its status, and returns nil
+	// if it is a success, else what the model is told. nil means StatusFault.
+	Fault func(*Response) *fault.Error
+}
+
+// Response is an answer, its body read and bounded.
+type Response struct {
+	Service string
+	Status  int
+	Header  http.Header
+	Body    []byte
+}
+
+// Request is one request to a service. At most one of JSON, Form and Body is
+// set.
+type Request struct {
+	Method string // "" means GET, or POST where there is a body
+	Path   string // below the base URL, beginning with a slash; segments already escaped with url.PathEscape
+	Query  url.Values
+	JSON   any
+	Form   url.Values
+	Body   []byte
+	Type   string // Content-Type of Body
+	Header http.Header
+
+	// Host replaces the endpoint's base URL, e.g. "https://idx.svc.pinecone.io".
+	// The service has to have vetted it: the credential goes there.
+	Host string
+
+	// Read says that the request changes nothing, so that it may be repeated
+	// after a failure of any kind. Otherwise it is repeated only where the
+	// fault says that nothing was done (NotSent).
+	Read bool
+
+	// MaxBytes bounds the body of the answer; 0 means 8 MiB. A larger answer is
+	// an upstream_error.
+	MaxBytes int64
+
+	// Stream, where set, reads the body of a 2xx answer instead of out; it sees
+	// at most MaxBytes and may stop early.
+	Stream func(io.Reader) error
+}
+
+// Stats is what a call has cost upstream so far.
+type Stats struct {
+	Requests  int
+	Retries   int
+	Status    int    // of the last answer
+	RequestID string // the service's, of the last answer
+	Millis    float64
+}
+
+// Get reads path into out.
+func (c *Client) Get(ctx context.Context, path string, query url.Values, out any) error {
+	return c.Do(ctx, Request{Path: path, Query: query, Read: true}, out)
+}
+
+// decode reads a JSON answer. Half a JSON or HTML is an upstream_error.
+func decode(r *Response, out any) error {
+	if out == nil || len(r.Body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(r.Body, out); err != nil {
+		f := fault.New(fault.UpstreamError, "%s answered with something that is not the JSON it should be (HTTP %d). Try again later; if it stays so, tell the operator.", r.Service, r.Status)
+		f.Status = r.Status
+		return f.Because(err)
+	}
+	return nil
+}

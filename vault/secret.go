@@ -1,0 +1,29 @@
+package vault
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+const redacted = "[secret]"
+
+// Secret is a text that cannot be printed: every way that Go knows to turn a
+// value into text yields "[secret]". Only Reveal gives it up, so a search for
+// that word finds every place where a secret leaves its type.
+type Secret struct{ text string }
+
+// NewSecret wraps a text.
+func NewSecret(text string) Secret { return Secret{text} }
+
+// Reveal returns the text itself.
+func (s Secret) Reveal() string { return s.text }
+
+// Empty reports whether there is no text.
+func (s Secret) Empty() bool { return s.text == "" }
+
+func (s Secret) String() string               { return redacted }
+func (s Secret) GoString() string             { return redacted }
+func (s Secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }

@@ -1,0 +1,88 @@
+// Package store keeps sealed records: bytes under keys, with a version each.
+//
+// A store never sees a secret: what it holds was sealed before it came here. It
+// promises four things, held to by the contract suite in storetest: a write
+// that was acknowledged survives a crash; of two writers to one version exactly
+// one wins; versions of a key only grow, even across a deletion; and whoever
+// waits for a lease gets it when its holder lets go, ends or dies.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+var (
+	// ErrNotFound is returned by Get for a key that does not exist (any more).
+	ErrNotFound = errors.New("store: no such record")
+	// ErrConflict is returned by Put and Delete when somebody else wrote first.
+	ErrConflict = errors.New("store: the record was changed by somebody else")
+	// ErrLeaseLost is returned when a lease has ended or passed to another.
+	ErrLeaseLost = errors.New("store: the lease was lost")
+	// ErrUnavailable wraps every failure to reach the store.
+	ErrUnavailable = errors.New("store: not reachable")
+)
+
+// Limits on what a store takes.
+const (
+	MaxKey   = 512     // bytes
+	MaxValue = 1 << 20 // bytes
+)
+
+// Item is one record.
+type Item struct {
+	Key     string
+	Version int64 // 1 for the first write of a key, then one more for each
+	Value   []byte
+}
+
+// Event tells that a record may have changed. An empty Key means: anything may
+// have.
+type Event struct{ Key string }
+
+// Store is safe for concurrent use by many goroutines and processes.
+type Store interface {
+	// Get returns the record. For a key that was deleted it returns
+	// ErrNotFound and an Item whose Version is that of the deletion, so that
+	// the next Put can go on from there.
+	Get(ctx context.Context, key string) (Item, error)
+
+	// Put writes item.Value as version item.Version, durably, if the key now
+	// stands at item.Version-1 (0: never written), else ErrConflict. The caller
+	// chooses the version because it is sealed into the value. A non-nil lease
+	// must still be held, else ErrLeaseLost and nothing is written.
+	Put(ctx context.Context, item Item, lease Lease) error
+
+	// Delete removes the record if it stands at the version; the removal counts
+	// as one more version. Deleting what is not there is ErrNotFound.
+	Delete(ctx context.Context, key string, version int64) error
+
+	// List returns records whose key begins with prefix and comes after the
+	// key after, in order of keys, limit at most (1 to 1000).
+	List(ctx context.Context, prefix, after string, limit int) ([]Item, error)
+
+	// Lease waits until nobody else holds the name or ctx ends. It ends by
+	// itself after ttl unless extended.
+	Lease(ctx context.Context, name string, ttl time.Duration) (Lease, error)
+
+	// Watch reports changes by any process, within half a second, until ctx
+	// ends and the channel closes. Events may be merged, never lost: after a
+	// broken connection one with an empty key follows.
+	Watch(ctx context.Context) <-chan Event
+
+	// Ping reports whether the store can be written.
+	Ping(ctx context.Context) error
+
+	Close() error
+}
+
+// Lease is the right to do something alone for a while.
+type Lease interface {
+	// Token is the fencing token: it grows with each holder of the name.
+	Token() int64
+	// Extend sets the time left to ttl, or fails with ErrLeaseLost.
+	Extend(ctx context.Context, ttl time.Duration) error
+	// Release lets go; releasing a lost lease is no error.
+	Release(ctx context.Context) error
+}
