@@ -46,13 +46,15 @@ type Tool struct {
 	compiled *compiled
 }
 
+// compiled is what is made of a file at its first use.
 type compiled struct {
-	once      sync.Once
-	schema    *jsonschema.Schema
-	output    *jsonschema.Schema
-	defaults  map[string]any
-	sensitive [][]string
-	err       error
+	once       sync.Once
+	schema     *jsonschema.Schema
+	output     *jsonschema.Schema
+	properties []string
+	defaults   map[string]any
+	sensitive  []string
+	err        error
 }
 
 // Load reads every file that is part of the binary, sorted by name. An error

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"toolvault/schemas/near"
+)
+
+// client is a program that speaks MCP, and where it wants its servers listed.
+type client struct {
+	name, title string
+	file        func() string                       // where to paste
+	entry       func(exe string, args []string) any // what; nil for plain HTTP
+}
+
+var clients = []client{
+	{"claude-desktop", "Claude Desktop", claudeDesktopFile, stdioEntry("mcpServers", "")},
+	{"claude-code", "Claude Code", nil, nil},
+	{"cursor", "Cursor", func() string { return home(".cursor", "mcp.json") }, stdioEntry("mcpServers", "")},
+	{"vscode", "VS Code", func() string { return filepath.Join(".vscode", "mcp.json") }, stdioEntry("servers", "stdio")},
+	{"http", "any client that speaks streamable HTTP", nil, nil},
+}
+
+func stdioEntry(group, kind string) func(string, []string) any {
+	return func(exe string, args []string) any {
+		server := map[string]any{"command": exe, "args": args}
+		if kind != "" {
+			server["type"] = kind
+		}
+		return map[string]any{group: map[string]any{"toolvault": server}}
+	}
+}
+
+func claudeDesktopFile() string {
+	switch runtime.GOOS {
+	case "darwin":
+		return home("Library", "Application Support", "Claude", "claude_desktop_config.json")
+	case "windows":
+		return filepath.Join(os.Getenv("APPDATA"), "Claude", "claude_desktop_config.json")
+	}
+	return home(".config", "Claude", "claude_desktop_config.json")
+}
+
+func home(parts ...string) string {
+	dir, err := os.UserHomeDir()
+	if err != nil {
+		dir = "~"
+	}
+	return filepath.Join(append([]string{dir}, parts...)...)
+}
+
+func clientNames() []string {
+	var names []string
+	for _, c := range clients {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func clientConfigCommand() *cobra.Command {
+	var p place
+	var agent string
+	cmd := &cobra.Command{
+		Use:       "client-config NAME",
+		Short:     "Print what to paste into an MCP client",
+		Long:      "Prints the configuration, or the command, that connects an MCP client to this\ntoolvault. NAME is one of: " + strings.Join(clientNames(), ", ") + ".",
+		Example:   "  toolvault client-config claude-desktop --sandbox\n  toolvault client-config http",
+		ValidArgs: clientNames(),
+		Args:      cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, c := range clients {
+				if c.name == args[0] {
+					return printClientConfig(cmd, c, p, agent)
+				}
+			}
+			if m := near.Match(args[0], clientNames()); m != "" {
+				return misuse(cmd, "there is no client %q; did you mean %q?", args[0], m)
+			}
+			return misuse(cmd, "there is no client %q; there are: %s", args[0], strings.Join(clientNames(), ", "))
+		},
+	}
+	p.flags(cmd)
+	p.sandboxFlag(cmd)
+	cmd.Flags().StringVar(&agent, "agent", "", "the agent that the client acts as")
+	return cmd
+}
+
+func printClientConfig(cmd *cobra.Command, c client, p place, agent string) error {
+	exe, args, err := stdioCommandLine(cmd, p, agent)
+	if err != nil {
+		return err
+	}
+	w := cmd.OutOrStdout()
+	switch c.name {
+	case "claude-code":
+		say(cmd, "Run this once in a terminal:")
+		_, err = fmt.Fprintf(w, "claude mcp add toolvault -- %s\n", shell(append([]string{exe}, args...)))
+		return err
+	case "http":
+		a, err := p.open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer func() { _ = a.Close() }()
+		id := agent
+		if id == "" {
+			id = "AGENT"
+		}
+		say(cmd, "Start 'toolvault serve', put the output of 'toolvault agent token %s' in place of TOKEN, and give this to the client:", id)
+		return printIndented(cmd, map[string]any{"mcpServers": map[string]any{"toolvault": map[string]any{
+			"type": "http", "url": a.PublicURL() + "/mcp", "headers": map[string]string{"Authorization": "Bearer TOKEN"},
+		}}})
+	}
+	say(cmd, "Put this into %s and start %s again:", c.file(), c.title)
+	return printIndented(cmd, c.entry(exe, args))
+}
+
+// stdioCommandLine is how to start this program for a client: absolute paths,
+// since a client starts it in a folder of its own choosing.
+func stdioCommandLine(cmd *cobra.Command, p place, agent string) (string, []string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", nil, fmt.Errorf("the path of this program is not known: %w", err)
+	}
+	if strings.Contains(exe, string(filepath.Separator)+"go-build") {
+		say(cmd, "Note: 'go run' builds into a temporary folder that goes away. Build the program first (go build -o toolvault ./cmd/toolvault) and ask that one.")
+	}
+	args := []string{"stdio"}
+	for _, f := range []struct{ flag, path string }{{"--config", p.config}, {"--data", p.data}} {
+		if f.path == "" {
+			continue
+		}
+		abs, err := filepath.Abs(f.path)
+		if err != nil {
+			return "", nil, err
+		}
+		args = append(args, f.flag, abs)
+	}
+	if agent != "" {
+		args = append(args, "--agent", agent)
+	}
+	if p.sandbox {
+		args = append(args, "--sandbox")
+	}
+	return exe, args, nil
+}
+
+func printIndented(cmd *cobra.Command, v any) error {
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// shell quotes words for a POSIX shell.
+func shell(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if strings.ContainsAny(w, " \t'\"\\$`&|;<>()*?[]{}~#!") {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		quoted[i] = w
+	}
+	return strings.Join(quoted, " ")
+}

@@ -1,0 +1,354 @@
+// Package app assembles the rooms into a running toolvault: it opens the data
+// folder, reads the config, and hands commands what they need.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"toolvault/audit"
+	"toolvault/auth"
+	"toolvault/auth/scope"
+	"toolvault/cmd/toolvault/internal/config"
+	"toolvault/schemas"
+	"toolvault/tools"
+	"toolvault/tools/upstream"
+	"toolvault/vault"
+	"toolvault/vault/store"
+)
+
+// Options say where an App lives and what it reads.
+type Options struct {
+	Data    string // the data folder; "" means DataDir
+	Config  string // path of the config file; "" for none
+	Listen  string // address to listen on; "" means the config's
+	Sandbox bool   // doubles instead of the real services
+	Version string
+	Logger  *slog.Logger
+}
+
+// App is an assembled toolvault.
+type App struct {
+	Options
+	Dir      string // the data folder
+	Cfg      *config.Config
+	Store    store.Store
+	Keyring  *vault.Keyring
+	Agents   *auth.Agents
+	Tokens   *auth.Tokens
+	Vault    *vault.Vault
+	Log      *audit.Log
+	Gateway  *tools.Gateway
+	Redactor *audit.Redactor
+	Metrics  *Metrics
+	Sandbox  *Sandbox // nil unless asked for
+
+	services []tools.Service // as they are built in
+	schemas  []schemas.Tool
+	pool     *upstream.Pool
+	auditKey string // verifier key of the log
+	closers  []func() error
+}
+
+// AuditDir is the folder of the audit log in a data folder.
+func AuditDir(dir string) string { return filepath.Join(dir, "audit") }
+
+// Open assembles everything but the listeners. Close must follow.
+func Open(ctx context.Context, o Options) (_ *App, err error) {
+	a := &App{Options: o, services: catalogue(), Redactor: audit.NewRedactor(), Metrics: newMetrics(o.Version)}
+	defer func() {
+		if err != nil {
+			_ = a.Close()
+		}
+	}()
+	if a.schemas, err = schemas.Load(); err != nil {
+		return nil, err
+	}
+	if a.Cfg, err = loadConfig(o.Config); err != nil {
+		return nil, err
+	}
+	if a.Dir, err = findDataDir(o.Data, a.Cfg); err != nil {
+		return nil, err
+	}
+	if err := openFolder(a.Dir); err != nil {
+		return nil, err
+	}
+	if err := a.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openLog(); err != nil {
+		return nil, err
+	}
+	if err := a.openAuth(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.openGateway(ctx)
+}
+
+func (a *App) openStore(ctx context.Context) (err error) {
+	url := a.Cfg.Storage.URL
+	if ref, ok := strings.CutPrefix(url, "env:"); ok {
+		secret, err := a.Cfg.Lookup("env:" + ref)
+		if err != nil {
+			return err
+		}
+		url = secret.Reveal()
+	}
+	if url == "" || strings.HasPrefix(url, "file:") {
+		a.Store, err = store.OpenSQLite(ctx, filepath.Join(a.Dir, "toolvault.db"))
+	} else {
+		a.Store, err = store.Open(ctx, url)
+	}
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.Store.Close)
+
+	var master vault.Secret
+	var where string
+	if ref := a.Cfg.Keys.Master; ref != "" {
+		where = ref
+		master, err = a.Cfg.Lookup(ref)
+	} else {
+		var made bool
+		if master, where, made, err = masterKey(a.Dir); made {
+			a.Logger.Info("made a master key: keep a copy of it in a safe place, nothing can be opened without it", "file", where)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if a.Keyring, err = vault.OpenKeyring(ctx, a.Store, master); err != nil {
+		return fmt.Errorf("%w (the key comes from %s)", err, where)
+	}
+	return nil
+}
+
+func (a *App) openLog() error {
+	dir := AuditDir(a.Dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("the audit folder %s cannot be made: %w", dir, bare(err))
+	}
+	if err := private(dir, 0o700); err != nil {
+		return err
+	}
+	key, err := auditKey(dir, a.Keyring)
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	name := "toolvault/" + host
+	if a.Log, err = audit.Open(audit.Options{Dir: dir, Key: key, Name: name, Now: time.Now, Logger: a.Logger}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.Log.Close)
+	a.auditKey, err = audit.VerifierKey(key, name)
+	return err
+}
+
+func (a *App) openAuth(ctx context.Context) (err error) {
+	a.Agents = auth.NewAgents(a.Store, time.Now)
+	a.Agents.Configure(agents(a.Cfg))
+	if err := a.Agents.Load(ctx); err != nil {
+		return err
+	}
+	a.Tokens, err = auth.NewTokens(ctx, auth.TokenOptions{
+		Store: a.Store, Sealer: a.Keyring, Agents: a.Agents, Catalogs: Catalogs(),
+		Issuer: a.PublicURL(), Audience: a.PublicURL() + "/mcp", Now: time.Now, Logger: a.Logger,
+	})
+	return err
+}
+
+func (a *App) openGateway(ctx context.Context) (err error) {
+	services := configured(a.services, a.Cfg)
+	records, keyring := a.Store, a.Keyring
+	if a.Options.Sandbox {
+		if a.Sandbox, err = startSandbox(ctx); err != nil {
+			return err
+		}
+		a.closers = append(a.closers, a.Sandbox.Close)
+		services = a.Sandbox.move(a.services)
+		records, keyring = a.Sandbox.store, a.Sandbox.keyring
+	}
+	schemes := map[string]map[string]vault.Scheme{}
+	for _, s := range services {
+		schemes[s.Name] = s.Auth
+	}
+	a.Vault = vault.New(vault.Options{
+		Store: records, Keyring: keyring, Schemes: schemes,
+		HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now, Logger: a.Logger, Observe: a.observeVault,
+	})
+	a.pool = upstream.NewPool(nil)
+	a.Gateway, err = tools.NewGateway(tools.Options{
+		Services: services, Schemas: a.schemas, Pool: a.pool, Vault: a.Vault, Log: a.Log, Redactor: a.Redactor,
+		Active: func(id string) bool { agent, ok := a.Agents.Get(id); return ok && !agent.Suspended },
+		Now:    time.Now, Logger: a.Logger, Observe: a.Metrics.call,
+	})
+	if err != nil {
+		return err
+	}
+	if a.Sandbox != nil {
+		return a.Sandbox.enter(ctx, a)
+	}
+	return a.apply(a.Cfg)
+}
+
+// apply puts a config in force: agents, credentials, policies, services. It is
+// all or nothing: an error leaves what was.
+func (a *App) apply(cfg *config.Config) error {
+	services := configured(a.services, cfg)
+	oauth, err := apps(services, cfg)
+	if err != nil {
+		return err
+	}
+	policies := map[string]*auth.Policy{}
+	var decls []vault.Declaration
+	for _, agent := range cfg.Agents {
+		p, err := auth.CompilePolicy(agent.Rules, shapes(a.schemas))
+		if err != nil {
+			return fmt.Errorf("policy of agent %s: %w", agent.ID, err)
+		}
+		policies[agent.ID] = p
+		decls = append(decls, agent.Credentials...)
+	}
+	if err := a.Gateway.SetServices(services); err != nil {
+		return err
+	}
+	a.Vault.Configure(decls, oauth)
+	a.Gateway.SetPolicies(policies)
+	a.Agents.Configure(agents(cfg))
+	a.Cfg = cfg
+	return nil
+}
+
+func agents(cfg *config.Config) []auth.Agent {
+	var list []auth.Agent
+	for _, c := range cfg.Agents {
+		list = append(list, auth.Agent{ID: c.ID, Tasks: c.Tasks, Rules: c.Rules, Origin: "config"})
+	}
+	return list
+}
+
+// Grants is all that an agent's credentials allow: what a token carries if
+// nobody narrows it. An agent without any here may be one of another process,
+// with a config that this one does not know; its token is then wide, and what it
+// allows is still cut to its credentials at each call.
+func (a *App) Grants(agent string) (scope.Grants, error) {
+	words := map[string][]string{}
+	for _, d := range a.Vault.Declarations() {
+		if d.Owner.Agent == agent {
+			words[d.Service] = append(words[d.Service], d.Scope.String())
+		}
+	}
+	g := scope.Grants{}
+	for _, s := range a.services {
+		text := strings.Join(words[s.Name], " ")
+		if len(words) == 0 {
+			text = scope.ReadWrite
+		}
+		if text == "" {
+			continue
+		}
+		set, err := s.Scopes.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		g[s.Name] = set
+	}
+	return g, nil
+}
+
+// ListenAddr is where to listen.
+func (a *App) ListenAddr() string {
+	if a.Listen != "" {
+		return a.Listen
+	}
+	return a.Cfg.Server.Listen
+}
+
+// PublicURL is how clients reach the server, without a slash at the end: the
+// issuer and, with /mcp, the audience of its tokens. It never comes from a
+// request.
+func (a *App) PublicURL() string {
+	if u := a.Cfg.Server.PublicURL; u != "" {
+		return strings.TrimSuffix(u, "/")
+	}
+	return "http://" + a.ListenAddr()
+}
+
+// AuditKey is the verifier key of this folder's log, in the C2SP note format.
+func (a *App) AuditKey() string { return a.auditKey }
+
+// Event writes an audit record of something that is not a call.
+func (a *App) Event(ctx context.Context, event, agent, message string) error {
+	_, err := a.Log.Append(ctx, audit.Record{
+		Phase: audit.PhaseEvent, Event: event, Agent: agent, Outcome: "ok",
+		Message: a.Redactor.Text(message), Transport: "cli",
+	})
+	return err
+}
+
+func (a *App) observeVault(e vault.Event) {
+	a.Metrics.refresh(e)
+	r := audit.Record{
+		Phase: audit.PhaseEvent, Event: "credential." + e.Kind, Service: e.Service, Agent: e.Owner.Agent, User: e.Owner.User,
+		CredentialID: e.ID, CredentialVersion: e.Version, CredentialType: vault.TypeOAuthToken, Outcome: "ok",
+	}
+	if e.Err != nil {
+		r.Outcome, r.Message = "failed", a.Redactor.Text(e.Err.Error())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := a.Log.Append(ctx, r); err != nil {
+		a.Logger.Error("the refresh of a credential could not be recorded", "credential", e.ID, "error", err)
+	}
+}
+
+// Run follows the store and the config file until ctx ends.
+func (a *App) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.Agents.Run(ctx) })
+	g.Go(func() error { return a.Tokens.Run(ctx) })
+	g.Go(func() error { return a.Vault.Run(ctx) })
+	if a.Config != "" && a.Sandbox == nil {
+		g.Go(func() error {
+			return config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second,
+				func(cfg *config.Config) {
+					if err := a.apply(cfg); err != nil {
+						a.Logger.Error("the changed config is not in force, the old one stays", "error", err)
+						return
+					}
+					a.Logger.Info("the changed config is in force", "file", a.Config, "agents", len(cfg.Agents))
+				},
+				func(err error) {
+					a.Logger.Error("the changed config is not in force, the old one stays", "error", err)
+				})
+		})
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Close lets go of everything, last opened first.
+func (a *App) Close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}

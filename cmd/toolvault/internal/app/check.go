@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"toolvault/tools"
+	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+	"toolvault/vault"
+)
+
+// Finding is what a check found out about one reference or credential.
+type Finding struct {
+	What    string // the credential's id, or the place of a reference in the config
+	Agent   string
+	Service string
+	Detail  string
+	Err     error // nil: it can be used
+}
+
+// Check looks at everything that the config refers to. With live it asks each
+// service whether it accepts the credential.
+func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
+	var found []Finding
+	for _, r := range a.Cfg.References() {
+		if r.Kind == "vault" || strings.HasPrefix(r.Where, "agents") {
+			continue // looked at below, with its credential
+		}
+		f := Finding{What: r.Where, Detail: r.Kind + ":" + r.Name}
+		_, f.Err = a.Cfg.Lookup(r.Kind + ":" + r.Name)
+		found = append(found, f)
+	}
+	services := configured(a.services, a.Cfg)
+	if a.Sandbox != nil {
+		services = a.Sandbox.move(a.services)
+	}
+	for _, d := range a.Vault.Declarations() {
+		i := slices.IndexFunc(services, func(s tools.Service) bool { return s.Name == d.Service })
+		if i < 0 {
+			continue
+		}
+		f := Finding{What: d.ID, Agent: d.Owner.Agent, Service: d.Service, Detail: d.Type + " from " + d.Source}
+		if d.Owner.User != "" {
+			f.Agent += " for " + d.Owner.User
+		}
+		f.Err = a.resolvable(ctx, d)
+		if f.Err == nil && services[i].Endpoint.BaseURL == "" {
+			f.Err = fmt.Errorf("the address of %s is not known: set services.%s.base_url in the config", services[i].Title, d.Service)
+		}
+		if f.Err == nil && live {
+			f.Detail, f.Err = a.probe(ctx, services[i], d)
+		}
+		if f.Err != nil {
+			f.Err = errors.New(a.Redactor.Text(f.Err.Error()))
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+// resolvable says whether the secret is there. A grant is not used up for it.
+func (a *App) resolvable(ctx context.Context, d vault.Declaration) error {
+	if name, ok := strings.CutPrefix(d.Source, "vault:"); ok {
+		info, err := a.Vault.Show(ctx, name)
+		if err != nil {
+			return err
+		}
+		if info.Type != d.Type {
+			return fmt.Errorf("vault:%s holds a %s, and the config says %s: put the right one in with 'toolvault credential put %s --type %s'", name, info.Type, d.Type, name, d.Type)
+		}
+		return nil
+	}
+	_, err := a.Vault.Resolve(ctx, d)
+	return err
+}
+
+func (a *App) probe(ctx context.Context, s tools.Service, d vault.Declaration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	cred, err := a.Vault.Resolve(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	p := &probed{vault: a.Vault, cred: cred}
+	who, err := s.Probe(ctx, a.pool.Client(s.Endpoint, p, "check"))
+	if err != nil {
+		text := fault.From(err).Message
+		for _, secret := range p.secrets() {
+			text = a.Redactor.Values(text, secret)
+		}
+		return "", errors.New(text)
+	}
+	return a.Redactor.Text(who, p.secrets()...), nil
+}
+
+// probed is a credential as the upstream client uses it, outside a call.
+type probed struct {
+	vault *vault.Vault
+	cred  *vault.Credential
+}
+
+var _ upstream.Credential = (*probed)(nil)
+
+func (p *probed) Authorize(r *http.Request) error { return p.cred.Authorize(r) }
+func (p *probed) Key() string                     { return p.cred.ID }
+
+func (p *probed) Renew(ctx context.Context) (bool, error) {
+	cred, err := p.vault.Renew(ctx, p.cred)
+	switch {
+	case errors.Is(err, vault.ErrInvalid):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	p.cred = cred
+	return true, nil
+}
+
+func (p *probed) secrets() []string {
+	var all []string
+	for _, s := range p.cred.Secrets() {
+		all = append(all, s.Reveal())
+	}
+	return all
+}

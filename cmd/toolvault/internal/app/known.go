@@ -1,0 +1,41 @@
+package app
+
+import (
+	"toolvault/auth"
+	"toolvault/cmd/toolvault/internal/config"
+	"toolvault/schemas"
+	"toolvault/tools"
+)
+
+// loadConfig reads a config file and holds it against what this program knows;
+// no path means the defaults.
+func loadConfig(path string) (*config.Config, error) {
+	if path == "" {
+		return config.Default(), nil
+	}
+	all, err := schemas.Load()
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(path, known(catalogue(), all))
+}
+
+func known(services []tools.Service, all []schemas.Tool) config.Known {
+	return config.Known{
+		Catalogs: Catalogs(),
+		Types:    credentialTypes(services),
+		Rules: func(_ string, rules []auth.Rule) error {
+			_, err := auth.CompilePolicy(rules, shapes(all))
+			return err
+		},
+	}
+}
+
+// shapes are the tools as a policy is checked against them.
+func shapes(all []schemas.Tool) []auth.ToolShape {
+	list := make([]auth.ToolShape, len(all))
+	for i, t := range all {
+		list[i] = auth.ToolShape{Name: t.Name, Service: t.Service, Input: t.Input}
+	}
+	return list
+}

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"toolvault/vault"
+)
+
+// Metrics counts what happens. Labels are names from our own lists (tools,
+// services, kinds of failure), so their number is bounded.
+type Metrics struct {
+	registry  *prometheus.Registry
+	calls     *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	refused   prometheus.Counter
+	refreshes *prometheus.CounterVec
+}
+
+func newMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolvault_calls_total", Help: "Tool calls, by tool and outcome.",
+		}, []string{"tool", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "toolvault_call_seconds", Help: "How long tool calls take, the upstream included.",
+			Buckets: []float64{.001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"tool"}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "toolvault_refused_tokens_total", Help: "Requests refused for their bearer token.",
+		}),
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolvault_credential_refreshes_total", Help: "Refreshes of OAuth credentials, by service and outcome.",
+		}, []string{"service", "outcome"}),
+	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "toolvault_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	m.registry.MustRegister(m.calls, m.seconds, m.refused, m.refreshes, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *Metrics) call(tool, outcome string, d time.Duration) {
+	m.calls.WithLabelValues(tool, outcome).Inc()
+	m.seconds.WithLabelValues(tool).Observe(d.Seconds())
+}
+
+func (m *Metrics) refresh(e vault.Event) {
+	outcome := "ok"
+	if e.Err != nil {
+		outcome = "failed"
+	}
+	m.refreshes.WithLabelValues(e.Service, outcome).Inc()
+}
+
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+}

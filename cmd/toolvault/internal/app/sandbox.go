@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"toolvault/auth"
+	"toolvault/tools"
+	"toolvault/tools/sandbox"
+	"toolvault/vault"
+	"toolvault/vault/store"
+)
+
+// SandboxAgent is the agent that the sandbox brings.
+const SandboxAgent = "support-agent-1"
+
+// SandboxTask is the task that the demo's token is minted for.
+const SandboxTask = "weekly-follow-up"
+
+// sandboxConfig is what an admin would write for the sandbox's agent.
+var sandboxConfig = struct {
+	scopes map[string]string
+	task   string
+	rules  []auth.Rule
+}{
+	scopes: map[string]string{
+		"slack":    "read-write",
+		"hubspot":  "read-write",
+		"pinecone": "read-write",
+		"metabase": "read-write",
+	},
+	task: "hubspot:read-write pinecone:read-only slack:channels:read slack:channels:history slack:chat:write metabase:read-write",
+	rules: []auth.Rule{
+		{Tools: "slack_post_message", Allow: `args.channel in ["#support-updates"]`},
+	},
+}
+
+// Sandbox is the doubles of the services and a vault with the credentials that
+// they know. The vault lives in a folder of its own that goes with the process:
+// credentials of doubles are worth nothing to anybody else.
+type Sandbox struct {
+	Doubles map[string]*sandbox.Double
+	dir     string
+	store   store.Store
+	keyring *vault.Keyring
+}
+
+func startSandbox(ctx context.Context) (_ *Sandbox, err error) {
+	s := &Sandbox{Doubles: map[string]*sandbox.Double{}}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	for _, d := range []*sandbox.Double{sandbox.NewSlack(), sandbox.NewHubSpot(), sandbox.NewPinecone(), sandbox.NewMetabase()} {
+		if err := d.Start(); err != nil {
+			return nil, err
+		}
+		s.Doubles[d.Service] = d
+	}
+	if s.dir, err = os.MkdirTemp("", "toolvault-sandbox-*"); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.OpenSQLite(ctx, s.dir+"/vault.db"); err != nil {
+		return nil, err
+	}
+	s.keyring, err = vault.OpenKeyring(ctx, s.store, vault.NewMasterKey())
+	return s, err
+}
+
+// move puts every service at its double.
+func (s *Sandbox) move(services []tools.Service) []tools.Service {
+	moved := make([]tools.Service, len(services))
+	for i, service := range services {
+		moved[i] = at(service, s.Doubles[service.Name].BaseURL())
+	}
+	return moved
+}
+
+// enter registers the sandbox's agent, its credentials and its policy.
+func (s *Sandbox) enter(ctx context.Context, a *App) error {
+	if _, ok := a.Agents.Get(SandboxAgent); !ok {
+		if err := a.Agents.Add(ctx, SandboxAgent); err != nil {
+			return err
+		}
+	}
+	catalogs := Catalogs()
+	tasks, err := catalogs.ParseGrants(sandboxConfig.task)
+	if err != nil {
+		return err
+	}
+	a.Agents.Configure([]auth.Agent{{
+		ID: SandboxAgent, Origin: "sandbox", Rules: sandboxConfig.rules,
+		Tasks: auth.Tasks{SandboxTask: tasks},
+	}})
+	policy, err := auth.CompilePolicy(sandboxConfig.rules, shapes(a.schemas))
+	if err != nil {
+		return err
+	}
+	a.Gateway.SetPolicies(map[string]*auth.Policy{SandboxAgent: policy})
+
+	var decls []vault.Declaration
+	apps := map[string]vault.App{}
+	for _, service := range s.move(a.services) {
+		d := s.Doubles[service.Name]
+		set, err := service.Scopes.Parse(sandboxConfig.scopes[service.Name])
+		if err != nil {
+			return err
+		}
+		decl := vault.Declaration{
+			ID: service.Name + "/" + SandboxAgent, Owner: vault.Owner{Agent: SandboxAgent}, Service: service.Name,
+			Type: vault.TypeAPIKey, Source: "vault:" + service.Name + "/" + SandboxAgent, Scope: set,
+		}
+		stored := vault.Stored{Secret: vault.NewSecret(d.Secret)}
+		if d.Refresh != "" {
+			decl.Type = vault.TypeOAuthToken
+			stored.Refresh = vault.NewSecret(d.Refresh)
+			apps[service.Name] = vault.App{Provider: *service.OAuth, ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
+		} else if _, ok := service.Auth[vault.TypeAPIKey]; !ok {
+			decl.Type = vault.TypeServiceToken
+		}
+		stored.Type = decl.Type
+		if _, err := a.Vault.Put(ctx, service.Name+"/"+SandboxAgent, stored); err != nil {
+			return err
+		}
+		decls = append(decls, decl)
+	}
+	a.Vault.Configure(decls, apps)
+	return nil
+}
+
+// Close stops the doubles and removes their vault.
+func (s *Sandbox) Close() error {
+	var errs []error
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	for _, d := range s.Doubles {
+		errs = append(errs, d.Close())
+	}
+	if s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"toolvault/cmd/toolvault/internal/app"
+)
+
+func stdioCommand() *cobra.Command {
+	var p place
+	var agent string
+	cmd := &cobra.Command{
+		Use:   "stdio",
+		Short: "Serve MCP on standard input and output, for a desktop client",
+		Long: `Speaks MCP on stdin and stdout; a desktop client starts it ('toolvault
+client-config' prints what to paste). Everything else goes to stderr.`,
+		Example: "  toolvault stdio --sandbox\n  toolvault stdio --config toolvault.yaml --agent support-agent-1",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := p.open(cmd.Context(), func(o *app.Options) { o.Logger = newLogger(os.Stderr, slog.LevelInfo) })
+			if err != nil {
+				return err
+			}
+			defer func() { _ = a.Close() }()
+			id, err := a.Identity(agent)
+			if err != nil {
+				return misuse(cmd, "%w", err)
+			}
+			background, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
+			defer stop()
+			followed := make(chan error, 1)
+			go func() { followed <- a.Run(background) }()
+			err = a.ServeStdio(cmd.Context(), id, os.Stdin, os.Stdout)
+			stop()
+			if errors.Is(err, context.Canceled) {
+				err = nil
+			}
+			return errors.Join(err, <-followed)
+		},
+	}
+	p.flags(cmd)
+	p.sandboxFlag(cmd)
+	cmd.Flags().StringVar(&agent, "agent", "", "the agent that the client acts as (default: the only one)")
+	return cmd
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"toolvault/audit"
+)
+
+// storyteller prints for a person: in colour on a terminal, plain elsewhere.
+type storyteller struct {
+	w      io.Writer
+	colour bool
+	width  int
+	steps  int
+}
+
+func newStoryteller(w io.Writer) *storyteller {
+	s := &storyteller{w: w, width: 88}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		s.colour = os.Getenv("NO_COLOR") == ""
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 40 {
+			s.width = min(width, 110)
+		}
+	}
+	return s
+}
+
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+)
+
+func (s *storyteller) paint(code, text string) string {
+	if !s.colour {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s *storyteller) line(indent, text string) {
+	for i, l := range wrap(text, s.width-len(indent)) {
+		if i > 0 {
+			indent = strings.Repeat(" ", len(indent))
+		}
+		_, _ = fmt.Fprintln(s.w, indent+l)
+	}
+}
+
+func (s *storyteller) title(text string) {
+	_, _ = fmt.Fprintf(s.w, "\n%s\n", s.paint(bold, text))
+	if !s.colour {
+		_, _ = fmt.Fprintln(s.w, strings.Repeat("-", len(text)))
+	}
+}
+
+func (s *storyteller) text(format string, args ...any) { s.line("", fmt.Sprintf(format, args...)) }
+
+func (s *storyteller) step(text string) {
+	s.steps++
+	_, _ = fmt.Fprintln(s.w)
+	s.line(fmt.Sprintf("%2d. ", s.steps), text)
+}
+
+func (s *storyteller) mark(code, sign, text string) {
+	for i, l := range wrap(text, s.width-8) {
+		if i > 0 {
+			sign = " "
+		}
+		_, _ = fmt.Fprintln(s.w, "    "+s.paint(code, sign)+" "+l)
+	}
+}
+
+func (s *storyteller) good(format string, args ...any) {
+	s.mark(green, "✓", fmt.Sprintf(format, args...))
+}
+
+func (s *storyteller) note(format string, args ...any) {
+	s.mark(dim, "·", fmt.Sprintf(format, args...))
+}
+
+// answer shows the first lines of what a tool answered.
+func (s *storyteller) answer(tool, text string) {
+	_, _ = fmt.Fprintf(s.w, "    %s %s\n", s.paint(green, "✓"), s.paint(cyan, tool))
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	more := 0
+	if len(lines) > 5 {
+		more, lines = len(lines)-5, lines[:5]
+	}
+	for _, l := range lines {
+		if r := []rune(l); len(r) > s.width-8 {
+			l = string(r[:s.width-9]) + "…"
+		}
+		_, _ = fmt.Fprintln(s.w, "      "+s.paint(dim, l))
+	}
+	if more > 0 {
+		_, _ = fmt.Fprintln(s.w, "      "+s.paint(dim, fmt.Sprintf("… and %d lines more", more)))
+	}
+}
+
+func (s *storyteller) refusal(tool, kind, text string) {
+	_, _ = fmt.Fprintf(s.w, "    %s %s %s\n", s.paint(yellow, "✗"), s.paint(cyan, tool), s.paint(yellow, kind))
+	for _, l := range wrap(text, s.width-8) {
+		_, _ = fmt.Fprintln(s.w, "      "+s.paint(dim, l))
+	}
+}
+
+// trail is the audit log as a table, oldest first.
+func (s *storyteller) trail(entries []audit.Entry) {
+	header := []string{"WHEN", "AGENT", "TOOL", "CALL ID", "CREDENTIAL", "OUTCOME", "MS"}
+	rows := [][]string{header}
+	for _, e := range slices.Backward(entries) {
+		ms := "-"
+		if total, ok := e.Millis["total"]; ok {
+			ms = fmt.Sprintf("%.1f", total)
+		}
+		rows = append(rows, []string{
+			e.Time.Local().Format("15:04:05"), orDash(e.Agent), cmp.Or(e.Tool, e.Event, "-"), orDash(e.CallID),
+			orDash(e.CredentialID), e.Status, ms,
+		})
+	}
+	widths := make([]int, len(header))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for n, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			padded := cell + strings.Repeat(" ", widths[i]-len(cell))
+			switch {
+			case n == 0:
+				padded = s.paint(bold, padded)
+			case i == 5 && cell == "ok":
+				padded = s.paint(green, padded)
+			case i == 5:
+				padded = s.paint(yellow, padded)
+			}
+			b.WriteString(padded + "  ")
+		}
+		_, _ = fmt.Fprintln(s.w, strings.TrimRight(b.String(), " "))
+	}
+}
+
+func wrap(text string, width int) []string {
+	var lines []string
+	for _, paragraph := range strings.Split(text, "\n") {
+		line := ""
+		for _, word := range strings.Fields(paragraph) {
+			if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
+				lines = append(lines, line)
+				line = ""
+			}
+			if line != "" {
+				line += " "
+			}
+			line += word
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,190 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"toolvault/audit"
+	"toolvault/tools/fault"
+)
+
+// redactedArguments are the arguments as the log may hold them, made once for
+// intent and outcome.
+type redactedArguments struct {
+	done bool
+	json json.RawMessage
+}
+
+// answer shapes what the caller gets, redacts it, and writes the outcome. Only
+// then does the result exist for anybody.
+func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Result {
+	result := Result{CallID: c.callID}
+	if failure == nil {
+		failure = c.shape(&result, out)
+	}
+	if failure != nil {
+		result = Result{CallID: c.callID, Failure: c.presentable(failure)}
+		result.Text = result.Failure.Message
+		if failure.Kind == fault.Internal {
+			c.g.Logger.Error("call failed", "call_id", c.callID, "tool", c.call.Tool, "error", c.g.Redactor.Text(failure.Error(), c.secrets...))
+		}
+	}
+	c.tick("result")
+
+	// The outcome is written even if the caller has gone: what happened, happened.
+	r := c.record(audit.PhaseCall)
+	if c.intended {
+		r.Phase = audit.PhaseOutcome
+	}
+	c.outcome(&r, result)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeAllowance)
+	defer cancel()
+	if f := c.append(ctx, r); f != nil {
+		if c.intended {
+			f.Message = "The call was made, but its outcome could not be written to the audit log, so it is not shown; it stands there as unknown. Check the result in the service before you try again, and tell the operator."
+		}
+		result = Result{CallID: c.callID, Failure: f, Text: f.Message}
+	}
+	outcome := "ok"
+	if result.Failure != nil {
+		outcome = string(result.Failure.Kind)
+	}
+	tool := "unknown"
+	if c.bound != nil {
+		tool = c.bound.schema.Name
+	}
+	c.g.Observe(tool, outcome, c.g.Now().Sub(c.start))
+	return result
+}
+
+// shape turns a handler's output into a result: the structured form, the text,
+// and no secret in either.
+func (c *passage) shape(result *Result, out any) *fault.Error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(out); err != nil {
+		return fault.From(fmt.Errorf("encode result: %w", err))
+	}
+	result.Structured = c.g.Redactor.ValuesJSON(bytes.TrimRight(buf.Bytes(), "\n"), c.secrets...)
+	if t, ok := out.(Texter); ok {
+		result.Text = c.g.Redactor.Values(t.Text(), c.secrets...)
+	} else {
+		result.Text = string(result.Structured)
+	}
+	if t, ok := out.(Contenter); ok {
+		for _, content := range t.Content() {
+			content.Text = c.g.Redactor.Values(content.Text, c.secrets...)
+			content.URI = c.g.Redactor.Values(content.URI, c.secrets...)
+			if c.leaks(content.Data) {
+				return fault.New(fault.UpstreamError, "The answer of %s held the credential itself and was withheld. Tell the operator.", c.bound.service.Title)
+			}
+			result.Content = append(result.Content, content)
+		}
+	}
+	if n := max(len(result.Structured), len(result.Text)); n > maxResult {
+		if c.bound.schema.Write() {
+			result.Structured, result.Content = nil, nil
+			result.Text = fmt.Sprintf("Done. The answer was too large to show (%d bytes); read it back in parts.", n)
+			return nil
+		}
+		return fault.New(fault.InvalidArguments, "The answer is %d bytes, more than the %d that a call may return. Ask for less: a smaller limit, fewer fields, or a narrower filter.", n, maxResult)
+	}
+	return nil
+}
+
+func (c *passage) leaks(data []byte) bool {
+	for _, s := range c.secrets {
+		if len(s) >= 6 && bytes.Contains(data, []byte(s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// presentable is the failure as the model may see it: no secrets, no cause.
+func (c *passage) presentable(f *fault.Error) *fault.Error {
+	shown := *f
+	shown.Cause = nil
+	shown.Message = c.g.Redactor.Text(f.Message, c.secrets...)
+	shown.Code = c.g.Redactor.Text(f.Code, c.secrets...)
+	if shown.Kind == fault.RateLimited && shown.RetryAfter > 0 {
+		shown.Message += fmt.Sprintf(" Try again in %d seconds.", int((shown.RetryAfter.Seconds()))+1)
+	}
+	return &shown
+}
+
+// record is what is known so far.
+func (c *passage) record(phase audit.Phase) audit.Record {
+	text := func(s string) string { return c.g.Redactor.Text(clip(s, 256), c.secrets...) }
+	r := audit.Record{
+		Time: c.g.Now().UTC(), Phase: phase,
+		CallID: c.callID, ToolCallID: text(c.call.ToolCallID), CorrelationID: text(c.call.CorrelationID),
+		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task, TokenID: c.id.TokenID,
+		ClientName: text(c.call.Client.Name), ClientVersion: text(c.call.Client.Version), Transport: c.call.Transport,
+		Tool: text(c.call.Tool), Rule: text(c.rule), CredentialID: c.decl.ID,
+	}
+	if c.bound != nil {
+		r.Service, r.ToolDigest, r.Write = c.bound.service.Name, c.bound.schema.Digest, c.bound.schema.Write()
+	}
+	if c.need.Service != "" {
+		r.Scope = c.need.String()
+	}
+	if c.cred != nil {
+		r.CredentialVersion, r.CredentialType = c.cred.Version, c.cred.Type
+	}
+	r.Arguments = c.arguments()
+	return r
+}
+
+func (c *passage) arguments() json.RawMessage {
+	if c.redacted.done {
+		return c.redacted.json
+	}
+	raw := c.args.Raw
+	if raw == nil {
+		raw = c.call.Arguments // not validated, or not valid
+	}
+	if len(raw) == 0 {
+		return nil
+	}
+	if len(raw) > maxArguments { // refused for its size: only that is worth keeping
+		return json.RawMessage(fmt.Sprintf(`{"omitted":"%d bytes"}`, len(raw)))
+	}
+	var sensitive []string
+	if c.bound != nil {
+		sensitive = c.bound.schema.Sensitive()
+	}
+	redacted, _, _ := audit.Bound(c.g.Redactor.JSON(raw, sensitive, c.secrets...), maxRecorded)
+	c.redacted = redactedArguments{done: true, json: redacted}
+	return redacted
+}
+
+func (c *passage) outcome(r *audit.Record, result Result) {
+	r.Outcome = "ok"
+	if f := result.Failure; f != nil {
+		r.Outcome, r.Message, r.UpstreamStatus = string(f.Kind), f.Message, f.Status
+	} else if result.Structured != nil {
+		redacted := c.g.Redactor.JSON(result.Structured, nil, c.secrets...)
+		r.Result, r.ResultDigest, r.ResultBytes = audit.Bound(redacted, maxRecorded)
+	}
+	if c.client != nil {
+		s := c.client.Stats()
+		r.Retries, r.UpstreamID = s.Retries, c.g.Redactor.Text(s.RequestID, c.secrets...)
+		if s.Status != 0 {
+			r.UpstreamStatus = s.Status
+		}
+		c.ms["upstream"] = s.Millis
+	}
+	c.ms["total"] = millis(c.g.Now().Sub(c.start))
+	r.Millis = c.ms
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n]
+}

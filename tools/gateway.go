@@ -1,0 +1,169 @@
+package tools
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"toolvault/audit"
+	"toolvault/auth"
+	"toolvault/auth/scope"
+	"toolvault/schemas"
+	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+	"toolvault/vault"
+)
+
+// Bounds on one call, unless Options says otherwise.
+const (
+	DefaultTimeout   = 60 * time.Second
+	maxArguments     = 256 << 10 // bytes of JSON
+	maxResult        = 100 << 10 // bytes of JSON or text: about 25,000 tokens
+	maxRecorded      = 16 << 10  // bytes of arguments, and of a result, that one record holds
+	outcomeAllowance = 10 * time.Second
+)
+
+// Vault is what the path needs of the vault.
+type Vault interface {
+	Find(owner vault.Owner, service string, need scope.Need) (vault.Declaration, error)
+	Resolve(context.Context, vault.Declaration) (*vault.Credential, error)
+	Renew(context.Context, *vault.Credential) (*vault.Credential, error)
+	Declarations() []vault.Declaration
+}
+
+// Log is where records become durable.
+type Log interface {
+	Append(context.Context, audit.Record) (audit.Receipt, error)
+}
+
+// Options is what a gateway is made of. All of it is required but Observe and
+// Timeout.
+type Options struct {
+	Services []Service
+	Schemas  []schemas.Tool
+	Pool     *upstream.Pool
+	Vault    Vault
+	Log      Log
+	Redactor *audit.Redactor
+	Active   func(agent string) bool // known, and not suspended
+	Now      func() time.Time
+	Logger   *slog.Logger
+
+	Timeout time.Duration                               // of one call; 0 means DefaultTimeout
+	Observe func(tool, outcome string, d time.Duration) // for metrics
+}
+
+// Gateway is the path of a call. It is safe for concurrent use.
+type Gateway struct {
+	Options
+	catalogue atomic.Pointer[catalogue]
+	policies  atomic.Pointer[map[string]*auth.Policy]
+}
+
+// NewGateway binds every tool of the services to its schema file. A tool without
+// a file, or a file without a tool, is an error.
+func NewGateway(o Options) (*Gateway, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, string, time.Duration) {}
+	}
+	g := &Gateway{Options: o}
+	g.SetPolicies(nil)
+	return g, g.SetServices(o.Services)
+}
+
+// SetPolicies puts the policies in force, by agent, for calls that begin from
+// now on.
+func (g *Gateway) SetPolicies(byAgent map[string]*auth.Policy) { g.policies.Store(&byAgent) }
+
+func (g *Gateway) policy(agent string) *auth.Policy { return (*g.policies.Load())[agent] }
+
+// Call takes one call along the whole path. Whatever happens, the result has a
+// call id, and what it says has been written to the audit log before it is
+// returned.
+func (g *Gateway) Call(ctx context.Context, id auth.Identity, call Call) Result {
+	c := &passage{g: g, id: id, call: call, callID: newCallID(), start: g.Now(), ms: map[string]float64{}}
+	c.lap = c.start
+	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
+	defer cancel()
+
+	out, failure := c.run(ctx)
+	return c.answer(ctx, out, failure)
+}
+
+// run is the list in design.md, one step a line.
+func (c *passage) run(ctx context.Context) (any, *fault.Error) {
+	if err := c.find(); err != nil { // which tool is it?
+		return nil, err
+	}
+	if err := c.validate(); err != nil { // is it well formed?
+		return nil, err
+	}
+	if err := c.authorize(ctx); err != nil { // may it?
+		return nil, err
+	}
+	if err := c.resolve(ctx); err != nil { // with what?
+		return nil, err
+	}
+	if err := c.intend(ctx); err != nil { // write the intent, if it changes something
+		return nil, err
+	}
+	return c.do(ctx) // do it
+}
+
+// Missing reports the scope that the call needs and the identity's token does
+// not grant, so that a transport can refuse before it dispatches (RFC 6750
+// section 3.1, insufficient_scope). It is no permission: Call decides again.
+func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
+	b := g.catalogue.Load().tools[call.Tool]
+	if b == nil {
+		return "", false
+	}
+	need, err := b.needOfRaw(call.Arguments)
+	if err != nil || id.Grants.Allows(need) {
+		return "", false
+	}
+	return need.String(), true
+}
+
+// List is what the identity may call: granted by its token and by a credential
+// that is registered for it, and not hidden by its policy. Whether that
+// credential works at this moment does not matter here; it changes the answer of
+// a call instead.
+func (g *Gateway) List(id auth.Identity) []schemas.Tool {
+	cat := g.catalogue.Load()
+	granted := map[string][]scope.Set{}
+	for _, d := range g.Vault.Declarations() {
+		if d.Owner.Agent == id.Agent && (d.Owner.User == "" || d.Owner.User == id.User) {
+			granted[d.Service] = append(granted[d.Service], d.Scope)
+		}
+	}
+	policy := g.policy(id.Agent)
+	var list []schemas.Tool
+	for _, b := range cat.order {
+		if !id.Grants.AllowsAny(b.template) || policy.Hides(b.schema.Name) {
+			continue
+		}
+		for _, set := range granted[b.service.Name] {
+			if set.AllowsAny(b.template) {
+				list = append(list, b.schema)
+				break
+			}
+		}
+	}
+	return list
+}
+
+// newCallID returns a UUIDv7 (RFC 9562 section 5.7): unique, and in order of time.
+func newCallID() string {
+	u, err := uuid.NewV7()
+	if err != nil { // no randomness: the process cannot go on safely
+		panic("toolvault: no randomness for a call id")
+	}
+	return u.String()
+}

@@ -1,0 +1,227 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"toolvault/audit"
+	"toolvault/auth"
+	"toolvault/auth/scope"
+	"toolvault/schemas"
+	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+	"toolvault/vault"
+	"toolvault/vault/store"
+)
+
+// passage is one call on its way. Each step fills in what the next ones need.
+type passage struct {
+	g      *Gateway
+	id     auth.Identity
+	call   Call
+	callID string
+	start  time.Time
+	lap    time.Time
+	ms     map[string]float64
+
+	bound    *bound
+	args     schemas.Arguments
+	need     scope.Need
+	rule     string
+	decl     vault.Declaration
+	cred     *vault.Credential
+	client   *upstream.Client
+	secrets  []string // all that the vault released in this call
+	intended bool     // an intent is in the log
+	redacted redactedArguments
+}
+
+// tick notes what the step that ends now has taken.
+func (c *passage) tick(step string) {
+	now := c.g.Now()
+	c.ms[step] += millis(now.Sub(c.lap))
+	c.lap = now
+}
+
+func (c *passage) find() *fault.Error {
+	c.bound = c.g.catalogue.Load().tools[c.call.Tool]
+	if c.bound == nil || c.g.policy(c.id.Agent).Hides(c.call.Tool) {
+		c.bound = nil
+		return unknown(c.call.Tool, c.g.List(c.id))
+	}
+	return nil
+}
+
+func (c *passage) validate() *fault.Error {
+	defer c.tick("schema")
+	if n := len(c.call.Arguments); n > maxArguments {
+		return fault.New(fault.InvalidArguments, "The arguments are %d bytes; a call takes %d at most. Send less.", n, maxArguments)
+	}
+	args, err := c.bound.schema.Validate(c.call.Arguments)
+	var invalid *schemas.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return fault.New(fault.InvalidArguments, "%s", invalid.Error())
+	case err != nil:
+		return fault.From(err)
+	}
+	c.args = args
+	return nil
+}
+
+// authorize computes the effective permission: the token's scopes, the
+// credential's and the rules of the agent's policy, each of which must allow.
+func (c *passage) authorize(ctx context.Context) *fault.Error {
+	defer c.tick("policy")
+	if !c.g.Active(c.id.Agent) {
+		return fault.New(fault.NotPermitted, "Agent %s is suspended or was removed. An admin can let it in again (toolvault agent resume).", c.id.Agent)
+	}
+	need, failure := c.bound.need(c.args.Map)
+	if failure != nil {
+		return failure
+	}
+	c.need = need
+	if !c.id.Grants.Allows(need) {
+		f := fault.New(fault.NotPermitted, "The token of agent %s does not allow %s. Ask for a token with that scope.", c.id.Agent, need)
+		f.Needed = []string{need.String()}
+		return f
+	}
+	decl, err := c.g.Vault.Find(vault.Owner{Agent: c.id.Agent, User: c.id.User}, need.Service, need)
+	if err != nil {
+		f := c.vaultFault(err)
+		f.Needed = []string{need.String()}
+		return f
+	}
+	c.decl = decl
+	decision := c.g.policy(c.id.Agent).Decide(ctx, auth.Input{
+		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task,
+		Tool: c.bound.schema.Name, Service: need.Service, Args: c.args.Map, Now: c.start,
+	})
+	c.rule = decision.Rule
+	if !decision.Allowed {
+		return fault.New(fault.NotPermitted, "%s", decision.Reason)
+	}
+	return nil
+}
+
+// resolve gets the credential before the intent is written, so that the intent
+// names the credential and its version, and so that its arguments are free of
+// the very secret.
+func (c *passage) resolve(ctx context.Context) *fault.Error {
+	defer c.tick("vault")
+	cred, err := c.g.Vault.Resolve(ctx, c.decl)
+	if err != nil {
+		return c.vaultFault(err)
+	}
+	c.use(cred)
+	return nil
+}
+
+func (c *passage) use(cred *vault.Credential) {
+	c.cred = cred
+	for _, s := range cred.Secrets() {
+		c.secrets = append(c.secrets, s.Reveal())
+	}
+	c.redacted = redactedArguments{} // a renewed credential brings new secrets to look for
+}
+
+// intend writes the intent of a call that changes something. No audit, no call.
+func (c *passage) intend(ctx context.Context) *fault.Error {
+	if !c.bound.schema.Write() {
+		return nil
+	}
+	defer c.tick("audit")
+	r := c.record(audit.PhaseIntent)
+	deadline := c.start.Add(c.g.Timeout + outcomeAllowance).UTC()
+	r.Deadline = &deadline
+	if err := c.append(ctx, r); err != nil {
+		return err
+	}
+	c.intended = true
+	return nil
+}
+
+func (c *passage) append(ctx context.Context, r audit.Record) *fault.Error {
+	receipt, err := c.g.Log.Append(ctx, r)
+	if err == nil && !receipt.Durable() {
+		err = errors.New("the log gave no receipt")
+	}
+	if err != nil {
+		c.g.Logger.Error("audit record could not be written", "call_id", c.callID, "error", err)
+		return fault.New(fault.Internal, "The audit log cannot be written, and without it no call is made. Tell the operator; nothing else will help.").Because(err)
+	}
+	return nil
+}
+
+func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
+	defer c.tick("tool")
+	defer func() {
+		if p := recover(); p != nil {
+			// The value may hold a secret or an argument; the stack does not.
+			c.g.Logger.Error("a tool handler panicked", "tool", c.bound.schema.Name, "call_id", c.callID, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			out, failure = nil, fault.From(fmt.Errorf("panic in %s", c.bound.schema.Name))
+		}
+	}()
+	c.client = c.g.Pool.Client(c.bound.service.Endpoint, (*applied)(c), c.callID)
+	out, err := c.bound.tool.Run(ctx, c.client, c.args.Raw)
+	if err != nil {
+		return nil, fault.From(err)
+	}
+	return out, nil
+}
+
+// vaultFault says why a credential could not be had, and what to do.
+func (c *passage) vaultFault(err error) *fault.Error {
+	title := c.call.Tool
+	if c.bound != nil {
+		title = c.bound.service.Title
+	}
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, vault.ErrNotDeclared):
+		f = fault.New(fault.NotPermitted, "Agent %s has no %s credential. An admin has to register one in the config file.", c.id.Agent, title)
+	case errors.Is(err, vault.ErrScope):
+		f = fault.New(fault.NotPermitted, "The %s credential of agent %s does not grant %s. An admin has to widen its scope in the config file.", title, c.id.Agent, c.need)
+	case errors.Is(err, vault.ErrNeedsConsent):
+		f = fault.New(fault.NeedsConsent, "A person has to connect %s for agent %s first (credential %s). Ask for that, then call again.", title, c.id.Agent, c.decl.ID)
+	case errors.Is(err, vault.ErrInvalid):
+		f = fault.New(fault.CredentialInvalid, "The %s credential %s cannot be used. An admin has to put in a new one; trying again will not help.", title, c.decl.ID)
+	case errors.Is(err, store.ErrUnavailable):
+		f = fault.New(fault.Internal, "The store of credentials cannot be reached just now. Try again in a minute.")
+		f.Retryable = true
+	case errors.Is(err, vault.ErrUnavailable):
+		f = fault.New(fault.UpstreamUnavailable, "The %s sign-in service cannot be reached to refresh the credential. Try again in a minute.", title)
+	default:
+		return fault.From(err)
+	}
+	return f.Because(err)
+}
+
+// applied is the credential of the call as the upstream client uses it.
+type applied passage
+
+func (a *applied) Authorize(r *http.Request) error { return a.cred.Authorize(r) }
+
+func (a *applied) Key() string { return a.decl.ID }
+
+// Renew gets a newer secret after the service refused this one.
+func (a *applied) Renew(ctx context.Context) (bool, error) {
+	c := (*passage)(a)
+	cred, err := c.g.Vault.Renew(ctx, c.cred)
+	switch {
+	case errors.Is(err, vault.ErrInvalid):
+		return false, nil // the service's own refusal says more
+	case err != nil:
+		return false, c.vaultFault(err)
+	}
+	c.use(cred)
+	return true, nil
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
