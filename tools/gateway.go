@@ -87,8 +87,7 @@ func (g *Gateway) policy(agent string) *auth.Policy { return (*g.policies.Load()
 // call id, and what it says has been written to the audit log before it is
 // returned.
 func (g *Gateway) Call(ctx context.Context, id auth.Identity, call Call) Result {
-	c := &passage{g: g, id: id, call: call, callID: newCallID(), start: g.Now(), ms: map[string]float64{}}
-	c.lap = c.start
+	c := g.begin(id, call)
 	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
 	defer cancel()
 
@@ -129,6 +128,16 @@ func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
 		return "", false
 	}
 	return need.String(), true
+}
+
+// Denied records a call that a transport refused because of what Missing said,
+// and returns its call id.
+func (g *Gateway) Denied(ctx context.Context, id auth.Identity, call Call, needed string) string {
+	c := g.begin(id, call)
+	if err := c.find(); err != nil {
+		return c.answer(ctx, nil, err).CallID
+	}
+	return c.answer(ctx, nil, c.beyond(needed)).CallID
 }
 
 // List is what the identity may call: granted by its token and by a credential

@@ -40,6 +40,11 @@ type passage struct {
 	redacted redactedArguments
 }
 
+func (g *Gateway) begin(id auth.Identity, call Call) *passage {
+	now := g.Now()
+	return &passage{g: g, id: id, call: call, callID: newCallID(), start: now, lap: now, ms: make(map[string]float64, 8)}
+}
+
 // tick notes what the step that ends now has taken.
 func (c *passage) tick(step string) {
 	now := c.g.Now()
@@ -86,9 +91,7 @@ func (c *passage) authorize(ctx context.Context) *fault.Error {
 	}
 	c.need = need
 	if !c.id.Grants.Allows(need) {
-		f := fault.New(fault.NotPermitted, "The token of agent %s does not allow %s. Ask for a token with that scope.", c.id.Agent, need)
-		f.Needed = []string{need.String()}
-		return f
+		return c.beyond(need.String())
 	}
 	decl, err := c.g.Vault.Find(vault.Owner{Agent: c.id.Agent, User: c.id.User}, need.Service, need)
 	if err != nil {
@@ -106,6 +109,13 @@ func (c *passage) authorize(ctx context.Context) *fault.Error {
 		return fault.New(fault.NotPermitted, "%s", decision.Reason)
 	}
 	return nil
+}
+
+// beyond is the answer to a call that needs more than the token allows.
+func (c *passage) beyond(needed string) *fault.Error {
+	f := fault.New(fault.NotPermitted, "The token of agent %s does not allow %s. Ask for a token with that scope.", c.id.Agent, needed)
+	f.Needed = []string{needed}
+	return f
 }
 
 // resolve gets the credential before the intent is written, so that the intent

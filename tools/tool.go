@@ -64,6 +64,10 @@ func New[In, Out any](name string, handler func(ctx context.Context, c *upstream
 	}
 }
 
+// Types are a zero value of what the handler takes and of what it returns, for
+// the test that holds them against the schema file.
+func (t Tool) Types() (in, out any) { return t.in, t.out }
+
 // Run calls the handler with arguments that have been validated.
 func (t Tool) Run(ctx context.Context, c *upstream.Client, args json.RawMessage) (any, error) {
 	if t.handle == nil {

@@ -106,7 +106,7 @@ func (e *UnknownError) Error() string {
 // Parse reads permissions separated by spaces or commas. An unknown word is an
 // *UnknownError. An empty text is the empty set, which allows nothing.
 func (c *Catalog) Parse(text string) (Set, error) {
-	s := Set{service: c.service}
+	s := Set{service: c.service, catalog: c}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' }) {
 		switch word {
 		case ReadOnly:
@@ -131,6 +131,11 @@ type Set struct {
 	read, write bool // all reads; everything
 	granted     []string
 	names       map[string]bool // granted and all that they imply
+
+	// What only Intersect makes.
+	catalog *Catalog
+	reads   map[string]bool // permissions that may be used by tools that change nothing
+	some    bool            // covers a need that any grant on the service covers
 }
 
 func (s *Set) add(c *Catalog, name string) {
@@ -169,7 +174,9 @@ func (n Need) String() string {
 }
 
 // Empty reports whether the set grants nothing.
-func (s Set) Empty() bool { return !s.read && !s.write && len(s.names) == 0 }
+func (s Set) Empty() bool {
+	return !s.read && !s.write && len(s.names) == 0 && len(s.reads) == 0 && !s.some
+}
 
 // Allows reports whether the set covers the need.
 func (s Set) Allows(n Need) bool {
@@ -182,7 +189,7 @@ func (s Set) Allows(n Need) bool {
 	if n.Name == "" {
 		return !s.Empty()
 	}
-	return s.names[n.Name]
+	return s.names[n.Name] || !n.Write && s.reads[n.Name]
 }
 
 // AllowsAny reports whether the set covers the need for some permission that
@@ -197,12 +204,15 @@ func (s Set) AllowsAny(n Need) bool {
 		return false
 	}
 	_, suffix, _ := strings.Cut(rest, "}")
-	for name := range s.names {
-		if len(name) > len(prefix)+len(suffix) && strings.HasPrefix(name, prefix) && strings.HasSuffix(name, suffix) {
-			return true
+	fits := func(names map[string]bool) bool {
+		for name := range names {
+			if len(name) > len(prefix)+len(suffix) && strings.HasPrefix(name, prefix) && strings.HasSuffix(name, suffix) {
+				return true
+			}
 		}
+		return false
 	}
-	return false
+	return fits(s.names) || !n.Write && fits(s.reads)
 }
 
 // String is the set as Parse reads it, canonical names in the order given.

@@ -20,6 +20,7 @@ import (
 // Double is one service's stand-in.
 type Double struct {
 	Service string
+	Base    string // the path below which the API begins, e.g. "/api"; "" for none
 	Handler http.Handler
 
 	// The credentials it knows. Secret is an API key, or the first access
@@ -63,6 +64,15 @@ func (d *Double) Requests() int {
 
 // URL is where the double listens, without a slash at the end; "" before Start.
 func (d *Double) URL() string { return d.url }
+
+// BaseURL is what takes the place of the service's own base URL; "" before
+// Start.
+func (d *Double) BaseURL() string {
+	if d.url == "" {
+		return ""
+	}
+	return d.url + d.Base
+}
 
 // ServeHTTP answers for the service, or for its being down or busy.
 func (d *Double) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ package toolstest
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -32,5 +33,8 @@ func (s Static) Key() string { return "test" }
 // Client returns a client for one call to a service that lives at baseURL.
 func Client(e upstream.Endpoint, baseURL string, cred upstream.Credential) *upstream.Client {
 	e.BaseURL = baseURL
-	return upstream.NewPool(nil).Client(e, cred, "01990000-0000-7000-8000-000000000000")
+	return upstream.NewPool(nil, upstream.Sleep(atOnce)).Client(e, cred, "01990000-0000-7000-8000-000000000000")
 }
+
+// atOnce stands in for the wait before a request is repeated.
+func atOnce(ctx context.Context, _ time.Duration) error { return ctx.Err() }

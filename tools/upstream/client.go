@@ -8,15 +8,21 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
+	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"toolvault/tools/fault"
 )
 
-const defaultMaxBytes = 8 << 20
+const (
+	defaultMaxBytes = 8 << 20 // of the body of an answer
+	maxFaultBytes   = 1 << 20 // of the body of an answer that is not a 2xx: the rest is cut off
+
+	// defaultTimeout bounds a call whose context has no deadline.
+	defaultTimeout = 2 * time.Minute
+)
 
 // Credential is what a client needs of the vault for one call.
 type Credential interface {
@@ -33,22 +39,35 @@ type Credential interface {
 // health. It is safe for concurrent use.
 type Pool struct {
 	transport http.RoundTripper
+	public    http.RoundTripper // to public addresses only; nil: not guarded
+	states    *states
+	sleep     func(context.Context, time.Duration) error
+}
+
+// Option changes a pool.
+type Option func(*Pool)
+
+// Guarded refuses connections to private addresses, and plain HTTP, for every
+// endpoint that is not Private.
+func Guarded(p *Pool) { p.public = newTransport(newGuard().Safe) }
+
+// Sleep replaces the wait before a request is repeated, for tests. It returns
+// early, with the context's error, when the context ends.
+func Sleep(sleep func(context.Context, time.Duration) error) Option {
+	return func(p *Pool) { p.sleep = sleep }
 }
 
 // NewPool returns a pool over a transport, which must not follow redirects of
-// its own; nil means one with bounds on every phase of a request.
-func NewPool(transport http.RoundTripper) *Pool {
+// its own; nil means one that does not, with bounded headers.
+func NewPool(transport http.RoundTripper, options ...Option) *Pool {
+	p := &Pool{transport: transport, states: newStates(maxStates), sleep: sleep}
 	if transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.Proxy = nil
-		t.MaxIdleConns = 512
-		t.MaxIdleConnsPerHost = 128
-		t.IdleConnTimeout = 60 * time.Second
-		t.ResponseHeaderTimeout = 60 * time.Second
-		t.MaxResponseHeaderBytes = 64 << 10
-		transport = t
+		p.transport = newTransport(nil)
 	}
-	return &Pool{transport: transport}
+	for _, option := range options {
+		option(p)
+	}
+	return p
 }
 
 // Client makes the requests of one call with one credential. It is not safe for
@@ -58,13 +77,15 @@ type Client struct {
 	endpoint Endpoint
 	cred     Credential
 	callID   string
+	health   *health
 	stats    Stats
 	renewed  bool
+	streamed bool // the caller has seen a part of the answer: it cannot be asked for again
 }
 
 // Client returns a client for one call.
 func (p *Pool) Client(e Endpoint, cred Credential, callID string) *Client {
-	return &Client{pool: p, endpoint: e, cred: cred, callID: callID}
+	return &Client{pool: p, endpoint: e, cred: cred, callID: callID, health: p.states.get(e.Service, cred.Key())}
 }
 
 // Stats is what the call has cost so far.
@@ -81,67 +102,68 @@ func (c *Client) BaseURL() string { return c.endpoint.BaseURL }
 // credential.
 func (c *Client) CredentialKey() string { return c.cred.Key() }
 
-// Do sends the request and decodes a JSON answer into out, which may be nil.
-// Errors are *fault.Error, or the context's.
+// Do sends the request and decodes a JSON answer into out, which may be nil. It
+// repeats it where that is safe and can help: three attempts at most, and one
+// renewal of the credential a call. Every wait ends with the context; one
+// without a deadline gets two minutes.
+//
+// Errors are *fault.Error, or those of the credential's renewal. Where a write
+// may have been done in spite of the failure the fault says so, and is not
+// Retryable.
 func (c *Client) Do(ctx context.Context, req Request, out any) error {
-	for attempt := 0; ; attempt++ {
-		f := c.once(ctx, req, out)
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, defaultTimeout)
+		defer cancel()
+	}
+	var f *fault.Error
+	for attempt := 1; ; attempt++ {
+		if refused := c.health.enter(ctx, c.endpoint.Service); refused != nil {
+			if f == nil {
+				return refused
+			}
+			break // what the service said before tells more
+		}
+		if attempt > 1 {
+			c.stats.Retries++
+		}
+		f = c.once(ctx, &req, out)
+		c.health.leave(f)
 		if f == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		again, err := c.again(ctx, &req, f, attempt)
+		if err != nil {
+			return err
 		}
-		if f.Kind == fault.CredentialInvalid && !c.renewed {
-			c.renewed = true
-			if ok, err := c.cred.Renew(ctx); err != nil {
-				return err
-			} else if ok {
-				continue
-			}
+		if !again {
+			break
 		}
-		return f
 	}
+	if !req.Read {
+		f = doubtful(f)
+	}
+	return f
 }
 
-func (c *Client) once(ctx context.Context, req Request, out any) *fault.Error {
+// once makes the request a single time.
+func (c *Client) once(ctx context.Context, req *Request, out any) *fault.Error {
 	hr, err := c.build(ctx, req)
 	if err != nil {
-		return fault.From(err)
-	}
-	start := time.Now()
-	defer func() { c.stats.Millis += float64(time.Since(start).Microseconds()) / 1000 }()
-	c.stats.Requests++
-	resp, err := c.pool.transport.RoundTrip(hr)
-	if err != nil {
-		f := fault.New(fault.UpstreamUnavailable, "%s could not be reached. Try again in a minute; other services are not affected.", c.endpoint.Service)
-		return f.Because(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	c.stats.Status = resp.StatusCode
-	if h := c.endpoint.ResponseIDHeader; h != "" {
-		c.stats.RequestID = clip(resp.Header.Get(h), 128)
-	}
-	limit := req.MaxBytes
-	if limit <= 0 {
-		limit = defaultMaxBytes
-	}
-	if req.Stream != nil && resp.StatusCode/100 == 2 {
-		if err := req.Stream(io.LimitReader(resp.Body, limit)); err != nil {
-			return fault.From(err)
-		}
-		return nil
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return fault.New(fault.UpstreamUnavailable, "%s broke off its answer. Try again.", c.endpoint.Service).Because(err)
-	}
-	if int64(len(body)) > limit {
-		f := fault.New(fault.UpstreamError, "The answer of %s is larger than %d bytes. Ask for less: a smaller limit, fewer fields or a narrower filter.", c.endpoint.Service, limit)
-		f.Status = resp.StatusCode
+		f := fault.From(err)
+		f.NotSent = true
 		return f
 	}
-	r := &Response{Service: c.endpoint.Service, Status: resp.StatusCode, Header: resp.Header, Body: body}
+	carrier, f := c.pool.carrier(&c.endpoint, hr.URL, req.Host != "")
+	if f != nil {
+		return f
+	}
+	start := time.Now()
+	r, f := c.exchange(hr, carrier, req)
+	c.stats.Millis += float64(time.Since(start).Microseconds()) / 1000
+	if f != nil || r == nil {
+		return f
+	}
 	look := c.endpoint.Fault
 	if look == nil {
 		look = StatusFault
@@ -152,16 +174,111 @@ func (c *Client) once(ctx context.Context, req Request, out any) *fault.Error {
 		}
 		return f
 	}
-	if err := decode(r, out); err != nil {
-		return fault.From(err)
-	}
-	return nil
+	return decode(r, out)
 }
 
-func (c *Client) build(ctx context.Context, req Request) (*http.Request, error) {
+// exchange sends a request that has been built and reads the answer. Both are
+// nil where the caller has read the answer as a stream.
+func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Request) (*Response, *fault.Error) {
+	ctx, service := hr.Context(), c.endpoint.Service
+	var begun atomic.Bool // a connection was there: some of it may have been sent
+	if !req.Read {
+		hr = hr.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GotConn: func(httptrace.GotConnInfo) { begun.Store(true) },
+		}))
+	}
+	c.stats.Requests++
+	c.stats.Status, c.stats.RequestID = 0, ""
+	resp, err := carrier.RoundTrip(hr)
+	if err != nil {
+		return nil, lost(ctx, service, err, begun.Load())
+	}
+	defer func() { _ = resp.Body.Close() }()
+	c.stats.Status = resp.StatusCode
+	if h := c.endpoint.ResponseIDHeader; h != "" {
+		c.stats.RequestID = clip(resp.Header.Get(h), 128)
+	}
+	limit, good := req.MaxBytes, resp.StatusCode/100 == 2
+	if limit <= 0 {
+		limit = defaultMaxBytes
+	}
+	switch {
+	case resp.StatusCode/100 == 3:
+		return nil, redirected(service, resp.StatusCode)
+	case good && req.Head != nil:
+		req.Head(resp.Header)
+	}
+	if good && req.Stream != nil {
+		return nil, c.stream(ctx, req, resp, limit)
+	}
+	if !good {
+		limit = min(limit, maxFaultBytes)
+	}
+	body, err := read(resp, limit+1)
+	if err != nil {
+		f := lost(ctx, service, err, true)
+		f.Status = resp.StatusCode
+		return nil, f
+	}
+	if int64(len(body)) > limit {
+		if good {
+			return nil, tooLarge(service, resp.StatusCode, limit)
+		}
+		body = body[:limit]
+	}
+	return &Response{Service: service, Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// read reads at most limit bytes of a body.
+func read(resp *http.Response, limit int64) ([]byte, error) {
+	var b bytes.Buffer
+	// What a header says of the length is a hint, not a reason to take memory.
+	b.Grow(int(min(max(resp.ContentLength, 0), 64<<10)) + bytes.MinRead)
+	_, err := b.ReadFrom(io.LimitReader(resp.Body, limit))
+	return b.Bytes(), err
+}
+
+// stream gives the body to the caller.
+func (c *Client) stream(ctx context.Context, req *Request, resp *http.Response, limit int64) *fault.Error {
+	c.streamed = true
+	body := &watched{r: io.LimitReader(resp.Body, limit)}
+	err := req.Stream(body)
+	switch {
+	case err == nil:
+		return nil
+	case body.err != nil:
+		f := lost(ctx, c.endpoint.Service, body.err, true)
+		f.Status = resp.StatusCode
+		return f
+	}
+	f := fault.From(err)
+	if f.Status == 0 {
+		f.Status = resp.StatusCode
+	}
+	return f
+}
+
+// watched remembers how reading failed.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
+func (c *Client) build(ctx context.Context, req *Request) (*http.Request, error) {
 	base := c.endpoint.BaseURL
 	if req.Host != "" {
 		base = req.Host
+	}
+	if err := checkPath(req.Path); err != nil {
+		return nil, err
 	}
 	target := strings.TrimSuffix(base, "/") + req.Path
 	if len(req.Query) > 0 {
@@ -186,11 +303,7 @@ func (c *Client) build(ctx context.Context, req Request) (*http.Request, error) 
 	}
 	hr, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err // the URL may hold arguments
-		}
-		return nil, fmt.Errorf("build request: %w", err)
+		return nil, fmt.Errorf("build request: %w", cause(err))
 	}
 	for k, v := range c.endpoint.Header {
 		hr.Header[k] = v
@@ -214,58 +327,23 @@ func (c *Client) build(ctx context.Context, req Request) (*http.Request, error) 
 	return hr, nil
 }
 
-// StatusFault judges an answer by its HTTP status alone; services build on it.
-func StatusFault(r *Response) *fault.Error {
-	var f *fault.Error
-	s := r.Service
-	switch {
-	case r.Status/100 == 2:
+// checkPath refuses a path that would change the host, or that leaves the place
+// where a handler put an id: url.PathEscape lets ".." through, and many servers
+// resolve it.
+func checkPath(path string) error {
+	if path == "" {
 		return nil
-	case r.Status == http.StatusUnauthorized:
-		f = fault.New(fault.CredentialInvalid, "%s refused the credential. A person has to put in a new one; trying again will not help.", s)
-		f.NotSent = true
-	case r.Status == http.StatusForbidden:
-		f = fault.New(fault.NotPermitted, "%s does not let this credential do that.", s)
-		f.NotSent = true
-	case r.Status == http.StatusNotFound:
-		f = fault.New(fault.NotFound, "%s has no such thing. Check the id.", s)
-	case r.Status == http.StatusConflict:
-		f = fault.New(fault.Conflict, "%s says that this conflicts with what is there.", s)
-	case r.Status == http.StatusTooManyRequests:
-		f = fault.New(fault.RateLimited, "%s is limiting the rate of calls.", s)
-		f.RetryAfter = RetryAfter(r.Header)
-		f.NotSent = true
-	case r.Status/100 == 4:
-		f = fault.New(fault.InvalidArguments, "%s did not accept the request (HTTP %d).", s, r.Status)
-	case r.Status == http.StatusBadGateway, r.Status == http.StatusServiceUnavailable, r.Status == http.StatusGatewayTimeout:
-		f = fault.New(fault.UpstreamUnavailable, "%s is not available just now (HTTP %d). Try again in a minute.", s, r.Status)
-		f.RetryAfter = RetryAfter(r.Header)
-	case r.Status/100 == 5:
-		f = fault.New(fault.UpstreamError, "%s had an error of its own (HTTP %d). Try again later.", s, r.Status)
-		f.Retryable = true
-	default:
-		f = fault.New(fault.UpstreamError, "%s answered with the unexpected HTTP status %d.", s, r.Status)
 	}
-	f.Status = r.Status
-	return f
-}
-
-// RetryAfter reads the header of that name, RFC 9110 section 10.2.3: seconds or
-// a date. 0 means that there is none.
-func RetryAfter(h http.Header) time.Duration {
-	v := h.Get("Retry-After")
-	if n, err := strconv.Atoi(v); err == nil && n >= 0 {
-		return time.Duration(min(n, 24*3600)) * time.Second
+	if path[0] != '/' {
+		return errors.New("build request: the path does not begin with a slash")
 	}
-	if t, err := http.ParseTime(v); err == nil {
-		return max(0, time.Until(t))
+	if !strings.Contains(path, "/.") {
+		return nil
 	}
-	return 0
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
+	for _, segment := range strings.Split(path, "/") {
+		if segment == "." || segment == ".." {
+			return fault.New(fault.InvalidArguments, "An id cannot be %q.", segment)
+		}
 	}
-	return s
+	return nil
 }

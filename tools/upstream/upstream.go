@@ -9,7 +9,6 @@ package upstream
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -22,6 +21,10 @@ type Endpoint struct {
 	Service string
 	BaseURL string      // "https://slack.com/api", no slash at the end; an admin may set another
 	Header  http.Header // sent with every request, e.g. a version
+
+	// Private says that an admin has set BaseURL, so that in a guarded pool it
+	// may be a private address, on any port, and plain HTTP.
+	Private bool
 
 	RequestIDHeader  string // a header in which the service takes our call id; "" for none
 	ResponseIDHeader string // the header with the service's own request id; "" for none
@@ -64,6 +67,9 @@ type Request struct {
 	// an upstream_error.
 	MaxBytes int64
 
+	// Head, where set, sees the headers of a 2xx answer before its body is read.
+	Head func(http.Header)
+
 	// Stream, where set, reads the body of a 2xx answer instead of out; it sees
 	// at most MaxBytes and may stop early.
 	Stream func(io.Reader) error
@@ -81,17 +87,4 @@ type Stats struct {
 // Get reads path into out.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, out any) error {
 	return c.Do(ctx, Request{Path: path, Query: query, Read: true}, out)
-}
-
-// decode reads a JSON answer. Half a JSON or HTML is an upstream_error.
-func decode(r *Response, out any) error {
-	if out == nil || len(r.Body) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(r.Body, out); err != nil {
-		f := fault.New(fault.UpstreamError, "%s answered with something that is not the JSON it should be (HTTP %d). Try again later; if it stays so, tell the operator.", r.Service, r.Status)
-		f.Status = r.Status
-		return f.Because(err)
-	}
-	return nil
 }

@@ -190,7 +190,7 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 		Store: records, Keyring: keyring, Schemes: schemes,
 		HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now, Logger: a.Logger, Observe: a.observeVault,
 	})
-	a.pool = upstream.NewPool(nil)
+	a.pool = upstream.NewPool(nil, upstream.Guarded)
 	a.Gateway, err = tools.NewGateway(tools.Options{
 		Services: services, Schemas: a.schemas, Pool: a.pool, Vault: a.Vault, Log: a.Log, Redactor: a.Redactor,
 		Active: func(id string) bool { agent, ok := a.Agents.Get(id); return ok && !agent.Suspended },
@@ -324,23 +324,30 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.Vault.Run(ctx) })
 	if a.Config != "" && a.Sandbox == nil {
 		g.Go(func() error {
-			return config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second,
-				func(cfg *config.Config) {
-					if err := a.apply(cfg); err != nil {
-						a.Logger.Error("the changed config is not in force, the old one stays", "error", err)
-						return
-					}
-					a.Logger.Info("the changed config is in force", "file", a.Config, "agents", len(cfg.Agents))
-				},
-				func(err error) {
-					a.Logger.Error("the changed config is not in force, the old one stays", "error", err)
-				})
+			config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, a.reload, a.keep)
+			return ctx.Err()
 		})
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// reload puts a changed config in force.
+func (a *App) reload(cfg *config.Config) {
+	if cfg.Digest == a.Cfg.Digest {
+		return
+	}
+	if err := a.apply(cfg); err != nil {
+		a.keep(err)
+		return
+	}
+	a.Logger.Info("the changed config is in force", "file", a.Config, "agents", len(cfg.Agents))
+}
+
+func (a *App) keep(err error) {
+	a.Logger.Error("the changed config is not in force, the old one stays", "error", err)
 }
 
 // Close lets go of everything, last opened first.

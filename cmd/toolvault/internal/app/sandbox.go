@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"toolvault/auth"
+	"toolvault/auth/scope"
 	"toolvault/tools"
 	"toolvault/tools/sandbox"
 	"toolvault/vault"
@@ -92,7 +93,7 @@ func (s *Sandbox) enter(ctx context.Context, a *App) error {
 	}
 	a.Agents.Configure([]auth.Agent{{
 		ID: SandboxAgent, Origin: "sandbox", Rules: sandboxConfig.rules,
-		Tasks: auth.Tasks{SandboxTask: tasks},
+		Tasks: map[string]scope.Grants{SandboxTask: tasks},
 	}})
 	policy, err := auth.CompilePolicy(sandboxConfig.rules, shapes(a.schemas))
 	if err != nil {

@@ -24,8 +24,19 @@ func (a *App) transport() transport.Options {
 	return transport.Options{
 		Gateway: a.Gateway, Auth: a.Tokens, Name: "toolvault", Version: a.Version, PublicURL: a.PublicURL(),
 		AllowedHosts: a.Cfg.Server.AllowedHosts, AllowedOrigins: a.Cfg.Server.AllowedOrigins,
-		ToolCallIDKeys: a.Cfg.Server.ToolCallIDKeys, Logger: a.Logger, Refused: a.refusals(),
+		ToolCallIDKeys: a.Cfg.Server.ToolCallIDKeys, Logger: a.Logger, Refused: a.refusals(), Denied: a.Gateway.Denied, Scopes: a.scopes,
 	}
+}
+
+// scopes lists every scope that a token may be asked for.
+func (a *App) scopes() []string {
+	var all []string
+	for _, s := range a.services {
+		for _, name := range s.Scopes.Names() {
+			all = append(all, s.Name+":"+name)
+		}
+	}
+	return all
 }
 
 // refusals writes refused tokens to the log, at most ten a second: without a

@@ -84,15 +84,20 @@ func apps(services []tools.Service, cfg *config.Config) (map[string]vault.App, e
 		if s.OAuth == nil || oauth.ClientID == "" {
 			continue
 		}
-		id, err := cfg.LookupOrLiteral(oauth.ClientID)
-		if err != nil {
-			return nil, err
-		}
-		a := vault.App{Provider: *s.OAuth, ClientID: id.Reveal()}
-		if oauth.ClientSecret != "" {
-			if a.ClientSecret, err = cfg.Lookup(oauth.ClientSecret); err != nil {
+		a := vault.App{Provider: *s.OAuth, ClientID: oauth.ClientID}
+		if config.IsReference(oauth.ClientID) {
+			id, err := cfg.Lookup(oauth.ClientID)
+			if err != nil {
 				return nil, err
 			}
+			a.ClientID = id.Reveal()
+		}
+		if oauth.ClientSecret != "" {
+			secret, err := cfg.Lookup(oauth.ClientSecret)
+			if err != nil {
+				return nil, err
+			}
+			a.ClientSecret = secret
 		}
 		apps[s.Name] = a
 	}

@@ -1,0 +1,138 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+// The statuses that are not an outcome.
+const (
+	StatusPending = "pending" // a write that has begun and may still end
+	StatusUnknown = "unknown" // a write that began and never told how it ended
+)
+
+const (
+	graceAfterDeadline = 5 * time.Second // for the outcome to be written
+	longestCall        = 5 * time.Minute // stands for a deadline where an intent has none
+)
+
+// Entry is one call, or one event, as a person sees it: the intent and the
+// outcome of a write are joined. Its Index and Time are those of the first.
+type Entry struct {
+	Record
+	Status       string `json:"status"`                  // "ok", a fault.Kind, StatusPending or StatusUnknown
+	OutcomeIndex int64  `json:"outcome_index,omitempty"` // of a write's outcome; 0: none
+}
+
+// Filter selects entries; a zero field selects all.
+type Filter struct {
+	Agent, User, Service, Tool       string
+	CallID, ToolCallID, CredentialID string
+	Outcome                          string    // an Entry's Status
+	Since, Until                     time.Time // Since is included, Until is not
+	Limit                            int       // 0: no limit
+}
+
+func (f *Filter) match(e *Entry) bool {
+	for _, c := range [...][2]string{
+		{f.Agent, e.Agent}, {f.User, e.User}, {f.Service, e.Service}, {f.Tool, e.Tool},
+		{f.CallID, e.CallID}, {f.ToolCallID, e.ToolCallID}, {f.CredentialID, e.CredentialID}, {f.Outcome, e.Status},
+	} {
+		if c[0] != "" && c[0] != c[1] {
+			return false
+		}
+	}
+	return (f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
+}
+
+// needles are texts of which each must be in a line, or in one of the two lines
+// of an entry that f selects: a cheap test before the line is decoded.
+func (f *Filter) needles() [][]byte {
+	var list [][]byte
+	for _, c := range [...][2]string{
+		{"agent", f.Agent}, {"user", f.User}, {"service", f.Service}, {"tool", f.Tool},
+		{"call_id", f.CallID}, {"tool_call_id", f.ToolCallID}, {"credential_id", f.CredentialID},
+	} {
+		if c[1] == "" {
+			continue
+		}
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		if enc.Encode(c[1]) == nil {
+			list = append(list, append([]byte(`"`+c[0]+`":`), bytes.TrimSpace(buf.Bytes())...))
+		}
+	}
+	return list
+}
+
+// join makes an entry of a record line and, for a write, the line of its
+// outcome; the outcome's fields stand over the intent's.
+func join(line, outcome []byte, now time.Time) (Entry, error) {
+	var e Entry
+	if err := json.Unmarshal(line, &e.Record); err != nil {
+		return Entry{}, err
+	}
+	if outcome != nil {
+		index, at := e.Index, e.Time
+		if err := json.Unmarshal(outcome, &e.Record); err != nil {
+			return Entry{}, err
+		}
+		e.OutcomeIndex, e.Index, e.Time = e.Index, index, at
+	}
+	e.Status = status(&e.Record, now)
+	return e, nil
+}
+
+func status(r *Record, now time.Time) string {
+	switch {
+	case r.Phase == PhaseIntent && now.After(lastMoment(r.Time, r.Deadline)):
+		return StatusUnknown
+	case r.Phase == PhaseIntent:
+		return StatusPending
+	case r.Outcome == "":
+		return "ok"
+	}
+	return r.Outcome
+}
+
+// lastMoment is when the outcome of an intent must have been written.
+func lastMoment(begun time.Time, deadline *time.Time) time.Time {
+	if deadline == nil {
+		return begun.Add(longestCall + graceAfterDeadline)
+	}
+	return deadline.Add(graceAfterDeadline)
+}
+
+// glance is what tells how a line belongs to others.
+type glance struct {
+	Index    int64      `json:"index"`
+	Time     time.Time  `json:"time"`
+	Phase    Phase      `json:"phase"`
+	CallID   string     `json:"call_id"`
+	Deadline *time.Time `json:"deadline"`
+}
+
+// quickPhase finds phase and call id of a line in the order in which Append
+// writes them, without decoding it; ok is false where it looks otherwise.
+func quickPhase(line []byte) (phase Phase, callID []byte, ok bool) {
+	_, rest, ok := bytes.Cut(line, []byte(`,"phase":"`))
+	if !ok {
+		return "", nil, false
+	}
+	word, rest, ok := bytes.Cut(rest, []byte(`"`))
+	if !ok {
+		return "", nil, false
+	}
+	phase = Phase(word)
+	if phase != PhaseIntent && phase != PhaseOutcome {
+		return phase, nil, phase == PhaseCall || phase == PhaseEvent
+	}
+	rest, ok = bytes.CutPrefix(rest, []byte(`,"call_id":"`))
+	if !ok {
+		return "", nil, false
+	}
+	callID, _, ok = bytes.Cut(rest, []byte(`"`))
+	return phase, callID, ok && !bytes.ContainsRune(callID, '\\')
+}

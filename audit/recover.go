@@ -1,0 +1,178 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// found is what a scan of a segment's rest has found.
+type found struct {
+	offset int64  // behind the last whole batch that fits
+	tree   tree   // there
+	note   []byte // its checkpoint; nil: no batch fits
+	later  bool   // a signed checkpoint of a larger tree stands behind what does not fit
+}
+
+// scan reads the current segment from offset to size, batch by batch, as far as
+// the lines fit the tree. A batch that does not fit at the very end is a write
+// that was torn, in whatever order the disk has kept its pages; one with signed
+// checkpoints behind it is not.
+func (c *chain) scan(size int64) found {
+	f := found{offset: c.offset, tree: c.tree.clone()}
+	t := c.tree.clone()
+	in := readLines(c.file, c.offset, size)
+	for first := c.offset == 0; ; first = false {
+		line, err := in.next()
+		if err == nil {
+			err = c.step(&t, &f, line, first, in.off)
+		}
+		if errors.Is(err, io.EOF) {
+			return f
+		}
+		if err != nil {
+			break
+		}
+	}
+	for {
+		line, err := in.next()
+		if errors.Is(err, errLongLine) {
+			continue
+		}
+		if err != nil {
+			return f
+		}
+		if len(line) == 0 || line[0] != '"' {
+			continue
+		}
+		msg, err := parseCheckpointLine(line)
+		if err != nil {
+			continue
+		}
+		cp, err := c.auth.parse(msg)
+		if err == nil && cp.size > f.tree.size && c.auth.check(msg) == nil {
+			f.later = true
+			return f
+		}
+	}
+}
+
+var errMisfit = errors.New("line does not fit the tree")
+
+// step takes in one line; at the end of a batch that fits it moves f.
+func (c *chain) step(t *tree, f *found, line []byte, first bool, off int64) error {
+	if len(line) == 0 {
+		return errMisfit
+	}
+	if first {
+		begin, err := parseTreeLine(line)
+		if err != nil || !begin.equal(t) {
+			return errMisfit
+		}
+		return nil
+	}
+	switch line[0] {
+	case '{':
+		t.add(tlog.RecordHash(line))
+		return nil
+	case '[':
+		return nil // leaves: a hint for Verify
+	case '"':
+		msg, err := parseCheckpointLine(line)
+		if err != nil {
+			return err
+		}
+		_, cp, err := parseCheckpoint(msg) // another log's may fit too; its signature will not
+		if err != nil || cp.size != t.size || cp.size <= f.tree.size || cp.root != t.root() {
+			return errMisfit
+		}
+		f.offset, f.note = off, msg
+		f.tree.set(t)
+		return nil
+	}
+	return errMisfit
+}
+
+// open finds the end of the log. The head tells where to begin; where it does
+// not fit, the last segment that has a whole batch is read from its tree line on.
+func (c *chain) open() error {
+	list, err := segments(c.dir)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		list = []int64{0}
+	}
+	h, err := readHead(c.dir, c.auth)
+	if err != nil {
+		c.logger.Warn("audit log: the head is not used", "error", err)
+	}
+	if h == nil || !c.resume(h) {
+		if err := c.search(list); err != nil {
+			return err
+		}
+	}
+	if err := c.catchUp(); err != nil {
+		return err
+	}
+	if h == nil || h.checkpoint.size <= c.tree.size {
+		return nil
+	}
+	c.logger.Error("audit log: acknowledged records are missing from its end; their checkpoint is kept",
+		"records", c.tree.size, "were", h.checkpoint.size, "file", lostName(h.checkpoint.size))
+	return keepLost(c.dir, h.checkpoint.size)
+}
+
+// search starts at the newest segment that holds a whole batch.
+func (c *chain) search(list []int64) error {
+	for i := len(list) - 1; i >= 0; i-- {
+		if err := c.enter(list[i]); err != nil {
+			return err
+		}
+		info, err := c.file.Stat()
+		if err != nil {
+			return fmt.Errorf("audit log: %w", err)
+		}
+		line, err := readLines(c.file, 0, info.Size()).next()
+		if err != nil {
+			continue
+		}
+		begin, err := parseTreeLine(line)
+		if err != nil || begin.size != list[i] {
+			continue
+		}
+		c.tree = begin
+		if c.scan(info.Size()).note != nil {
+			return nil
+		}
+	}
+	c.tree = tree{}
+	if list[0] != 0 {
+		return fmt.Errorf("%w (%s is missing)", ErrDamaged, segmentPath(c.dir, 0))
+	}
+	return nil
+}
+
+// resume starts where the head says, if the segment holds its checkpoint there.
+func (c *chain) resume(h *head) bool {
+	want := appendCheckpointLine(nil, h.note)
+	if h.offset < int64(len(want)) {
+		return false
+	}
+	if _, err := os.Stat(segmentPath(c.dir, h.segment)); err != nil {
+		return false
+	}
+	if c.enter(h.segment) != nil {
+		return false
+	}
+	got := make([]byte, len(want))
+	if _, err := c.file.ReadAt(got, h.offset-int64(len(want))); err != nil || string(got) != string(want) {
+		return false
+	}
+	c.offset, c.note = h.offset, h.note
+	c.tree.set(&h.tree)
+	return true
+}

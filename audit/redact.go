@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+const (
+	masked = "[redacted]"
+
+	// A shorter secret is not searched by value: it stands in ordinary words and
+	// numbers by chance, and masking all of those would betray it, and spoil the
+	// text besides.
+	shortestSecret = 6
+	// Four of twenty characters or more may be shown, so that people can tell
+	// two secrets apart.
+	shortestShown = 20
+
+	maxRedactDepth = 200
+	maxRedactBytes = 16 << 20
+)
+
+// mask is what stands in a secret's place.
+func mask(secret string) string {
+	if len(secret) < shortestShown {
+		return masked
+	}
+	last := secret[len(secret)-4:]
+	for i := range len(last) {
+		if last[i] <= ' ' || last[i] >= 0x7f || last[i] == '"' || last[i] == '\\' {
+			return masked
+		}
+	}
+	return "************" + last
+}
+
+// Redactor removes secrets from what leaves the process: by the shapes of known
+// tokens, by the names of keys, by the places that a schema marks, and by value.
+// By value means each of the given secrets plain, JSON-escaped, URL-encoded, in
+// hex (either case) and in base64 (standard and URL alphabet, padded or not, at
+// any alignment within a longer text, on one line). It keeps no secret: sets of
+// secrets that come again are recognised by their SHA-256, and found by keyed
+// fingerprints. It may be used by many goroutines at once.
+type Redactor struct{ sets *setCache }
+
+// NewRedactor returns a redactor for the known shapes and names.
+func NewRedactor() *Redactor { return &Redactor{newSetCache()} }
+
+// Text masks a text by value and by shape, and the values of sensitive names in
+// query strings, headers and JSON within it. Over 16 MiB it is masked whole.
+func (r *Redactor) Text(s string, secrets ...string) string {
+	if len(s) > maxRedactBytes {
+		return masked
+	}
+	return shapes(r.sets.get(secrets).mask(s))
+}
+
+// Values masks a text by value only.
+func (r *Redactor) Values(s string, secrets ...string) string {
+	if len(s) > maxRedactBytes {
+		return masked
+	}
+	return r.sets.get(secrets).mask(s)
+}
+
+// JSON masks a JSON text: values by name of their key, values at the places that
+// sensitive lists (JSON pointers, RFC 6901, where * stands for every item or
+// member, e.g. "/properties/*/ssn"), and all strings, keys and numbers by value
+// and shape. The result is valid JSON with all keys in their order. What is not
+// JSON comes back as a JSON string; nothing (raw is empty) as nothing. Deeper
+// than 200 levels or over 16 MiB it is masked whole.
+func (r *Redactor) JSON(raw json.RawMessage, sensitive []string, secrets ...string) json.RawMessage {
+	return r.json(raw, sensitive, secrets, true)
+}
+
+// ValuesJSON masks a JSON text by value only.
+func (r *Redactor) ValuesJSON(raw json.RawMessage, secrets ...string) json.RawMessage {
+	return r.json(raw, nil, secrets, false)
+}
+
+func (r *Redactor) json(raw json.RawMessage, sensitive, secrets []string, all bool) json.RawMessage {
+	if len(raw) == 0 {
+		return raw
+	}
+	if len(raw) > maxRedactBytes {
+		return json.RawMessage(`"` + masked + `"`)
+	}
+	w := walker{in: raw, set: r.sets.get(secrets), all: all}
+	err := w.document(sensitive)
+	switch err {
+	case nil:
+		return w.result()
+	case errTooDeep:
+		return json.RawMessage(`"` + masked + `"`)
+	}
+	text := w.set.mask(strings.ToValidUTF8(string(raw), "\ufffd"))
+	if all {
+		text = shapes(text)
+	}
+	return appendJSONString(nil, text)
+}

@@ -1,0 +1,315 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The log under attack: records 0 to 4 in batches of one, 5 alone, then 6 to 12
+// in one batch, then 13.
+func attacked(t *testing.T) (dir string, lines [][]byte) {
+	dir = t.TempDir()
+	l := openTest(t, dir)
+	appendN(t, l, 0, 5)
+	appendTogether(t, l, 5, 7)
+	appendN(t, l, 13, 1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(segmentPath(dir, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, bytes.SplitAfter(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
+}
+
+func recordLine(lines [][]byte, index int) int {
+	n := -1
+	for i, l := range lines {
+		if l[0] == '{' {
+			n++
+		}
+		if n == index {
+			return i
+		}
+	}
+	return -1
+}
+
+func TestVerifyNamesWhatDoesNotFit(t *testing.T) {
+	edit := func(lines [][]byte, index int) {
+		i := recordLine(lines, index)
+		lines[i] = bytes.Replace(bytes.Clone(lines[i]), []byte("hello"), []byte("hEllo"), 1)
+	}
+	remove := func(lines [][]byte, i int) [][]byte { return append(lines[:i:i], lines[i+1:]...) }
+	cases := []struct {
+		name   string
+		attack func(lines [][]byte) [][]byte
+		index  int64
+		reason string
+	}{
+		{"a byte edited", func(l [][]byte) [][]byte { edit(l, 2); return l }, 2, "was changed"},
+		{"a byte edited within a batch", func(l [][]byte) [][]byte { edit(l, 9); return l }, 9, "was changed"},
+		{"a byte edited and its hash in the leaves too", func(l [][]byte) [][]byte {
+			edit(l, 9)
+			i := recordLine(l, 12) + 1
+			l[i] = bytes.Replace(bytes.Clone(l[i]), l[i][20:30], []byte("AAAAAAAAAA"), 1)
+			return l
+		}, 6, "records 6 to 12"},
+		{"a checkpoint edited", func(l [][]byte) [][]byte {
+			i := recordLine(l, 3) + 1
+			l[i] = bytes.Replace(bytes.Clone(l[i]), []byte(`\n4\n`), []byte(`\n5\n`), 1)
+			return l
+		}, 3, "checkpoint is of 5 records"},
+		{"a signature edited", func(l [][]byte) [][]byte {
+			i := recordLine(l, 3) + 1
+			n := len(l[i]) - 40
+			c := bytes.Clone(l[i])
+			c[n] ^= 1
+			l[i] = c
+			return l
+		}, 3, "checkpoint"},
+		{"a record deleted", func(l [][]byte) [][]byte { return remove(l, recordLine(l, 8)) }, 8, "record 8 is missing"},
+		{"a record and its checkpoint deleted", func(l [][]byte) [][]byte {
+			return remove(remove(l, recordLine(l, 2)+1), recordLine(l, 2))
+		}, 2, "record 2 is missing"},
+		{"a checkpoint deleted", func(l [][]byte) [][]byte { return remove(l, recordLine(l, 13)+1) }, 13, "no checkpoint covers"},
+		{"two swapped", func(l [][]byte) [][]byte {
+			a, b := recordLine(l, 7), recordLine(l, 10)
+			l[a], l[b] = l[b], l[a]
+			return l
+		}, 7, "record 10 stands in the place of record 7"},
+		{"the tail cut in the middle of a batch", func(l [][]byte) [][]byte {
+			i := recordLine(l, 10)
+			l[i] = l[i][:20]
+			return l[:i+1]
+		}, 6, "missing from the end"},
+		{"the tail cut between batches", func(l [][]byte) [][]byte { return l[:recordLine(l, 13)] }, 13, "missing from the end"},
+		{"a record added at the end", func(l [][]byte) [][]byte {
+			return append(l, bytes.Replace(bytes.Clone(l[1]), []byte(`"index":0`), []byte(`"index":14`), 1))
+		}, 14, "without the key"},
+		{"a record added in the middle", func(l [][]byte) [][]byte {
+			i := recordLine(l, 4)
+			return append(append(l[:i:i], bytes.Replace(l[i], []byte("hello 4"), []byte("hi"), 1)), l[i:]...)
+		}, 5, "record 4 stands in the place of record 5"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			dir, lines := attacked(t)
+			lines[len(lines)-1] = append(bytes.Clone(lines[len(lines)-1]), '\n')
+			os.WriteFile(segmentPath(dir, 0), bytes.Join(c.attack(lines), nil), 0o600)
+			named(t, dir, c.index, c.reason)
+		})
+	}
+}
+
+func named(t *testing.T, dir string, index int64, reason string) {
+	t.Helper()
+	r, err := Verify(t.Context(), dir, testVerifier(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Problem == nil {
+		t.Fatalf("nothing was found: %+v", r)
+	}
+	if r.Problem.Index != index || !strings.Contains(r.Problem.Reason, reason) {
+		t.Fatalf("found %v, want record %d: …%s…", r.Problem, index, reason)
+	}
+}
+
+func TestVerifyFindsAnotherKeyAndAnotherLog(t *testing.T) {
+	write := func(change func(*Options)) string {
+		dir := t.TempDir()
+		l := openTest(t, dir, change)
+		appendN(t, l, 0, 4)
+		l.Close()
+		return dir
+	}
+	same := func(*Options) {}
+	forged := write(func(o *Options) { o.Key = NewKey() })
+	named(t, forged, 0, "not signed with the key")
+	named(t, write(func(o *Options) { o.Name = "other/log" }), 0, "other/log")
+
+	// A checkpoint of another log with the same key and name, at the same size.
+	dir, other := write(same), write(func(o *Options) { o.Now = func() time.Time { return time.Unix(1, 0) } })
+	a, _ := os.ReadFile(segmentPath(dir, 0))
+	b, _ := os.ReadFile(segmentPath(other, 0))
+	la, lb := bytes.SplitAfter(a, []byte("\n")), bytes.SplitAfter(b, []byte("\n"))
+	i := recordLine(la, 2) + 1
+	la[i] = lb[i]
+	os.WriteFile(segmentPath(dir, 0), bytes.Join(la, nil), 0o600)
+	named(t, dir, 2, "checkpoint")
+
+	// The head of another log.
+	dir = write(same)
+	head, _ := os.ReadFile(filepath.Join(other, headName))
+	os.WriteFile(filepath.Join(dir, headName), head, 0o600)
+	named(t, dir, 3, "head signs other records")
+}
+
+func TestMissingTailIsRememberedWhenTheLogGoesOn(t *testing.T) {
+	dir, lines := attacked(t)
+	os.WriteFile(segmentPath(dir, 0), bytes.Join(lines[:recordLine(lines, 3)], nil), 0o600)
+	l := openTest(t, dir)
+	appendN(t, l, 100, 20)
+	l.Close()
+	named(t, dir, 14, "once acknowledged and then missing")
+}
+
+func TestVerifyFindsMissingSegments(t *testing.T) {
+	for _, which := range []int{0, 1, 2} {
+		dir := t.TempDir()
+		l := openTest(t, dir, func(o *Options) { o.segmentBytes = 1000 })
+		appendN(t, l, 0, 12)
+		l.Close()
+		list, _ := segments(dir)
+		if len(list) < 4 {
+			t.Fatal(list)
+		}
+		os.Remove(segmentPath(dir, list[which]))
+		named(t, dir, list[which], "are missing")
+	}
+}
+
+func TestUnknownOutcomes(t *testing.T) {
+	dir := t.TempDir()
+	l := openTest(t, dir)
+	past, future := time.Now().Add(-time.Minute), time.Now().Add(time.Hour)
+	for _, r := range []Record{
+		{Phase: PhaseIntent, CallID: "lost", Write: true, Agent: "a", Deadline: &past},
+		{Phase: PhaseIntent, CallID: "open", Write: true, Agent: "a", Deadline: &future},
+		{Phase: PhaseIntent, CallID: "done", Write: true, Agent: "a", Arguments: []byte(`{"x":1}`), Deadline: &past},
+		{Phase: PhaseOutcome, CallID: "done", Outcome: "conflict", CredentialID: "c1"},
+		{Phase: PhaseEvent, Event: "token.refused", Outcome: "not_permitted"},
+	} {
+		if _, err := l.Append(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := verified(t, dir, 5); r.Unknown != 1 {
+		t.Fatalf("unknown %d", r.Unknown)
+	}
+	list, err := Query(t.Context(), dir, Filter{})
+	if err != nil || len(list) != 4 {
+		t.Fatalf("%v %v", list, err)
+	}
+	for i, want := range []string{"not_permitted", "conflict", StatusPending, StatusUnknown} {
+		if list[i].Status != want {
+			t.Errorf("entry %d has status %s, want %s", i, list[i].Status, want)
+		}
+	}
+	if e := list[1]; e.Index != 2 || e.OutcomeIndex != 3 || e.CredentialID != "c1" || string(e.Arguments) != `{"x":1}` || e.Agent != "a" {
+		t.Errorf("joined entry %+v", e)
+	}
+	for _, c := range []struct {
+		f    Filter
+		want int
+	}{
+		{Filter{Agent: "a"}, 3}, {Filter{Agent: "a", CredentialID: "c1"}, 1}, {Filter{Outcome: StatusUnknown}, 1},
+		{Filter{CallID: "done"}, 1}, {Filter{CredentialID: "c2"}, 0}, {Filter{Limit: 2}, 2}, {Filter{Outcome: "conflict"}, 1},
+		{Filter{Since: time.Now().Add(time.Hour)}, 0}, {Filter{Until: time.Now().Add(-time.Hour)}, 0}, {Filter{Since: time.Now().Add(-time.Hour)}, 4},
+	} {
+		got, err := Query(t.Context(), dir, c.f)
+		if err != nil || len(got) != c.want {
+			t.Errorf("%+v: %d entries, want %d (%v)", c.f, len(got), c.want, err)
+		}
+	}
+}
+
+func TestTailFollowsOtherProcesses(t *testing.T) {
+	dir := t.TempDir()
+	small := func(o *Options) { o.segmentBytes = 2000 }
+	l, other := openTest(t, dir, small), openTest(t, dir, small)
+	appendN(t, l, 0, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	got := make(chan Entry, 100)
+	ended := make(chan error, 1)
+	go func() { ended <- Tail(ctx, dir, 3, true, func(e Entry) error { got <- e; return nil }) }()
+	next := func() Entry {
+		t.Helper()
+		select {
+		case e := <-got:
+			return e
+		case err := <-ended:
+			t.Fatalf("tail ended: %v", err)
+		case <-time.After(10 * time.Second):
+			t.Fatal("nothing came")
+		}
+		panic("unreachable")
+	}
+	for i := range 3 {
+		if e := next(); e.Index != int64(7+i) {
+			t.Fatalf("index %d", e.Index)
+		}
+	}
+	appendN(t, other, 10, 15)
+	for i := range 15 {
+		if e := next(); e.Index != int64(10+i) {
+			t.Fatalf("index %d, want %d", e.Index, 10+i)
+		}
+	}
+	past := time.Now().Add(-time.Minute)
+	for _, r := range []Record{
+		{Phase: PhaseIntent, CallID: "w", Agent: "a"}, {Phase: PhaseOutcome, CallID: "w", Outcome: "ok"},
+		{Phase: PhaseIntent, CallID: "lost", Deadline: &past},
+	} {
+		if _, err := other.Append(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := next(); e.CallID != "w" || e.Status != "ok" || e.Agent != "a" || e.Index != 25 {
+		t.Fatalf("write %+v", e)
+	}
+	if e := next(); e.CallID != "lost" || e.Status != StatusUnknown {
+		t.Fatalf("lost write %+v", e)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The readers take any bytes: no panic, no endless loop, no error but a problem.
+func FuzzReaders(f *testing.F) {
+	dir := f.TempDir()
+	l := openTest(f, dir)
+	appendN(f, l, 0, 3)
+	l.Close()
+	seed, _ := os.ReadFile(segmentPath(dir, 0))
+	f.Add(seed)
+	f.Add(seed[:len(seed)-10])
+	f.Add([]byte("[\"tree\",0]\n{}\n\"\"\n"))
+	f.Add(bytes.Repeat([]byte("x"), maxLine+10))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		os.WriteFile(segmentPath(dir, 0), data, 0o600)
+		r, err := Verify(t.Context(), dir, testVerifier(t), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Records > 3 || r.Problem == nil && r.Records > 0 && !bytes.HasPrefix(seed, data[:int64(len(data))-r.TornBytes]) {
+			t.Fatalf("accepted what was never signed: %+v", r)
+		}
+		if _, err := Query(t.Context(), dir, Filter{Agent: "support-agent-1"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := Tail(t.Context(), dir, 2, false, func(Entry) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(Options{Dir: dir, Key: testKey(), Name: testName})
+		if err != nil {
+			return
+		}
+		if _, err := l.Append(t.Context(), call(0)); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		verified(t, dir, -1)
+	})
+}

@@ -1,0 +1,129 @@
+package auth
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"toolvault/auth/scope"
+	"toolvault/vault/store"
+)
+
+// Where an agent comes from.
+const (
+	OriginConfig  = "config"  // the config file
+	OriginAdded   = "added"   // `agent add`
+	OriginSandbox = "sandbox" // --sandbox
+)
+
+// Agent is a caller that an admin has made known.
+type Agent struct {
+	ID        string
+	Tasks     map[string]scope.Grants // by name: the least that the task needs
+	Rules     []Rule
+	Origin    string
+	Suspended bool      // may do nothing until it is resumed
+	Created   time.Time // of an added agent; zero for others
+}
+
+var agentID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+
+// CheckAgentID refuses what cannot be an agent's id: it is part of store keys
+// and file names, and people read it in tables.
+func CheckAgentID(id string) error {
+	if !agentID.MatchString(id) {
+		return fmt.Errorf("%q cannot be an agent's id: use 1 to 63 of a-z, 0-9, '.', '_' and '-', and begin with a letter or digit", clip(id, 80))
+	}
+	return nil
+}
+
+// Agents are all known agents: those of the config and those in the store. It is
+// safe for concurrent use; reads take no lock.
+type Agents struct {
+	store store.Store
+	now   func() time.Time
+	epoch atomic.Int64
+	view  atomic.Pointer[map[string]Agent]
+
+	mu         sync.Mutex
+	configured map[string]Agent
+	records    map[string]agentRecord // by id
+	versions   map[string]int64       // of the records, and of deletions that were seen
+}
+
+// NewAgents knows nobody until Configure and Load have been called.
+func NewAgents(st store.Store, now func() time.Time) *Agents {
+	a := &Agents{
+		store: st, now: now,
+		configured: map[string]Agent{}, records: map[string]agentRecord{}, versions: map[string]int64{},
+	}
+	a.view.Store(&map[string]Agent{})
+	return a
+}
+
+// Configure replaces the agents of the config, all at once. The caller has
+// checked their ids; a suspension in the store goes on to hold.
+func (a *Agents) Configure(agents []Agent) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.configured = make(map[string]Agent, len(agents))
+	for _, agent := range agents {
+		a.configured[agent.ID] = agent
+	}
+	a.publish()
+}
+
+// Get returns the agent as it is at this moment.
+func (a *Agents) Get(id string) (Agent, bool) {
+	agent, ok := (*a.view.Load())[id]
+	return agent, ok
+}
+
+// List returns all agents, sorted by id.
+func (a *Agents) List() []Agent {
+	return slices.SortedFunc(maps.Values(*a.view.Load()), func(x, y Agent) int { return cmp.Compare(x.ID, y.ID) })
+}
+
+// Epoch grows with every change, for those who cache what they derive.
+func (a *Agents) Epoch() int64 { return a.epoch.Load() }
+
+// publish makes the state visible to readers. The caller holds mu.
+func (a *Agents) publish() {
+	view := make(map[string]Agent, len(a.configured)+len(a.records))
+	for id, r := range a.records {
+		if r.Added {
+			view[id] = Agent{ID: id, Origin: OriginAdded, Created: r.Created, Suspended: r.Suspended}
+		}
+	}
+	for id, agent := range a.configured {
+		if agent.Origin == "" {
+			agent.Origin = OriginConfig
+		}
+		agent.Suspended = agent.Suspended || a.records[id].Suspended
+		view[id] = agent
+	}
+	a.view.Store(&view)
+	a.epoch.Add(1)
+}
+
+// UnknownAgentError says that there is no such agent.
+type UnknownAgentError struct {
+	ID   string
+	Near string // an id that is written nearly so, or empty
+}
+
+func (e *UnknownAgentError) Error() string {
+	if e.Near != "" {
+		return fmt.Sprintf("there is no agent %q; did you mean %q?", clip(e.ID, 80), e.Near)
+	}
+	return fmt.Sprintf("there is no agent %q: add it to the config or with `toolvault agent add`", clip(e.ID, 80))
+}
+
+func (a *Agents) unknown(id string) error {
+	return &UnknownAgentError{ID: id, Near: nearest(id, slices.Collect(maps.Keys(*a.view.Load())))}
+}

@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"toolvault/auth/scope"
+	"toolvault/vault/store"
+)
+
+// Sealer seals what the store keeps. Name and version are bound into the result:
+// Open refuses anything that stood under another name or version.
+type Sealer interface {
+	Seal(plaintext []byte, name string, version int64) ([]byte, error)
+	Open(sealed []byte, name string, version int64) ([]byte, error)
+}
+
+// TokenOptions is what Tokens are made of; Logger alone may be nil.
+type TokenOptions struct {
+	Store    store.Store
+	Sealer   Sealer
+	Agents   *Agents
+	Issuer   string // iss, compared byte by byte
+	Audience string // aud: the URI of this resource server
+	Catalogs scope.Catalogs
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// Tokens mints and checks access tokens: JWTs in the profile of RFC 9068, signed
+// with Ed25519 (RFC 8037) by a key that lies sealed in the store, so that every
+// process on the store accepts the tokens of every other.
+//
+// Only one form of token exists, the one that Mint makes: a header that differs
+// from it by one byte is refused before anything in it is read. So there is no
+// algorithm to confuse, no key that a token could bring along (jwk, jku, x5u)
+// and no extension to honour (crit): RFC 8725, sections 3.1, 3.9 to 3.11.
+type Tokens struct {
+	TokenOptions
+	keys     atomic.Pointer[keyring]
+	verified *verifiedCache
+
+	reload   sync.Mutex // held while keys are read anew
+	reloaded time.Time  // the last time that an unknown key made us read
+
+	writing sync.Mutex // held while revocations are read or written in the store
+	mu      sync.RWMutex
+	revoked map[string]revocation // by what follows "revoked/" in the store
+}
+
+// cachedTokens bounds the memory of verified tokens: about 1 kB each.
+const cachedTokens = 4096
+
+// NewTokens reads the signing keys and revocations from the store, and makes a
+// signing key if there is none. Of several processes that start at once, one
+// makes it.
+func NewTokens(ctx context.Context, o TokenOptions) (*Tokens, error) {
+	switch {
+	case o.Store == nil || o.Sealer == nil || o.Agents == nil || o.Now == nil:
+		return nil, errors.New("tokens need a store, a sealer, the agents and a clock")
+	case o.Issuer == "" || o.Audience == "":
+		return nil, errors.New("tokens need an issuer and an audience: set server.public_url")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	t := &Tokens{TokenOptions: o, verified: newVerifiedCache(cachedTokens), revoked: map[string]revocation{}}
+	t.keys.Store(&keyring{})
+	if err := t.loadKeys(ctx); err != nil {
+		return nil, err
+	}
+	if t.keys.Load().signing == nil {
+		if err := t.createKey(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.loadRevocations(ctx); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// sweepEvery is how often revocations of expired tokens are removed.
+const sweepEvery = 10 * time.Minute
+
+// Run keeps keys and revocations equal to the store, and removes the revocations
+// that are no longer needed, until ctx ends. What another process revoked is in
+// force within a second.
+func (t *Tokens) Run(ctx context.Context) error {
+	var sweeper sync.WaitGroup
+	defer sweeper.Wait()
+	sweeper.Go(func() {
+		for ctx.Err() == nil {
+			pause(ctx, sweepEvery)
+			if err := t.sweep(ctx); err != nil && ctx.Err() == nil {
+				t.Logger.Warn("old revocations could not be removed; they do no harm and will be tried again", "error", err)
+			}
+		}
+	})
+	return follow(ctx, t.Store, []string{keyPrefix, revokedPrefix}, func(ctx context.Context, key string) error {
+		switch {
+		case key == "":
+			return errors.Join(t.loadKeys(ctx), t.loadRevocations(ctx))
+		case strings.HasPrefix(key, keyPrefix):
+			return t.loadKeys(ctx)
+		default:
+			return t.loadRevocation(ctx, strings.TrimPrefix(key, revokedPrefix))
+		}
+	}, func(err error) {
+		t.Logger.Error("keys and revocations could not be read; what other processes changed is not in force here until they can", "error", err)
+	})
+}
+
+// TokenError says why a bearer token was refused. Whatever the reason, the
+// answer to the caller is the same 401.
+type TokenError struct {
+	Reason string // short and public: "expired", "revoked", "not a token of this server", …
+}
+
+func (e *TokenError) Error() string { return fmt.Sprintf("the token is refused: %s", e.Reason) }
+
+func refused(reason string) error { return &TokenError{Reason: reason} }

@@ -1,0 +1,189 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"toolvault/vault/store"
+)
+
+// Revocations stand in the store under revoked/<jti> and, for all tokens that an
+// agent had at a time, under revoked/agent/<id>, until those tokens have expired.
+const (
+	revokedPrefix = "revoked/"
+	revokedAgent  = "agent/"
+)
+
+type revocation struct {
+	Until  time.Time `json:"until"`           // the record is of no use afterwards
+	Before time.Time `json:"before,omitzero"` // of an agent: tokens issued until then are void
+}
+
+// Revoke voids one token. until is when it expires by itself; zero stands for the
+// longest that a token can live. Revoking twice is no error.
+func (t *Tokens) Revoke(ctx context.Context, jti string, until time.Time) error {
+	if _, ok := issued(jti); !ok {
+		return fmt.Errorf("%q is not the id of a token: it is a UUID, as token_id in the audit log", clip(jti, 80))
+	}
+	now := t.Now()
+	if until.IsZero() || until.After(now.Add(MaxTTL)) {
+		until = now.Add(MaxTTL)
+	}
+	return t.revoke(ctx, strings.ToLower(jti), revocation{Until: until.UTC()})
+}
+
+// RevokeAgent voids all tokens that the agent has now. It can get new ones.
+func (t *Tokens) RevokeAgent(ctx context.Context, agent string) error {
+	if _, ok := t.Agents.Get(agent); !ok {
+		return t.Agents.unknown(agent)
+	}
+	now := t.Now().UTC().Truncate(time.Millisecond)
+	return t.revoke(ctx, revokedAgent+agent, revocation{Until: now.Add(MaxTTL + time.Second), Before: now})
+}
+
+func (t *Tokens) revoke(ctx context.Context, name string, r revocation) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	for {
+		item, err := t.Store.Get(ctx, revokedPrefix+name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("the revocation could not be stored, and is not in force: %w", err)
+		}
+		if err == nil {
+			if old := decodeRevocation(item.Value); !old.Until.Before(r.Until) && !old.Before.Before(r.Before) {
+				t.remember(name, old)
+				return nil
+			} else if old.Until.After(r.Until) {
+				r.Until = old.Until
+			}
+		}
+		value, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		err = t.Store.Put(ctx, store.Item{Key: revokedPrefix + name, Version: item.Version + 1, Value: value}, nil)
+		switch {
+		case err == nil:
+			t.remember(name, r)
+			return nil
+		case !errors.Is(err, store.ErrConflict):
+			return fmt.Errorf("the revocation could not be stored, and is not in force: %w", err)
+		}
+	}
+}
+
+func (t *Tokens) remember(name string, r revocation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.revoked[name] = r
+}
+
+func (t *Tokens) forget(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.revoked, name)
+}
+
+// decodeRevocation reads a record. One that cannot be read holds for as long as
+// any token can live.
+func decodeRevocation(value []byte) revocation {
+	var r revocation
+	if err := json.Unmarshal(value, &r); err != nil {
+		end := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+		return revocation{Until: end, Before: end}
+	}
+	return r
+}
+
+// isRevoked holds the token against what is known to be void.
+func (t *Tokens) isRevoked(v *verified) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if len(t.revoked) == 0 {
+		return false
+	}
+	if _, ok := t.revoked[v.identity.TokenID]; ok {
+		return true
+	}
+	r, ok := t.revoked[v.agentKey]
+	return ok && !v.issued.After(r.Before)
+}
+
+// issueTime is now, or just after all tokens of the agent were voided: a new one
+// must not fall into the same millisecond.
+func (t *Tokens) issueTime(agent string) time.Time {
+	now := t.Now()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if r, ok := t.revoked[revokedAgent+agent]; ok && !now.Truncate(time.Millisecond).After(r.Before) {
+		if next := r.Before.Add(time.Millisecond); next.Sub(now) < leeway {
+			return next
+		}
+	}
+	return now
+}
+
+// The three below hold writing across what they read, so that what this process
+// revokes meanwhile is not overwritten by what was read before; mu they hold for
+// a moment only, so that no token waits for the store.
+
+func (t *Tokens) loadRevocations(ctx context.Context) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	all := map[string]revocation{}
+	err := eachRecord(ctx, t.Store, revokedPrefix, func(item store.Item) {
+		all[strings.TrimPrefix(item.Key, revokedPrefix)] = decodeRevocation(item.Value)
+	})
+	if err != nil {
+		return fmt.Errorf("the revocations could not be read: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.revoked = all
+	return nil
+}
+
+func (t *Tokens) loadRevocation(ctx context.Context, name string) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	item, err := t.Store.Get(ctx, revokedPrefix+name)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		t.forget(name)
+	case err != nil:
+		return fmt.Errorf("a revocation could not be read: %w", err)
+	default:
+		t.remember(name, decodeRevocation(item.Value))
+	}
+	return nil
+}
+
+// sweep removes the revocations of tokens that have expired.
+func (t *Tokens) sweep(ctx context.Context) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	now := t.Now()
+	var old []store.Item
+	err := eachRecord(ctx, t.Store, revokedPrefix, func(item store.Item) {
+		if decodeRevocation(item.Value).Until.Add(time.Minute).Before(now) {
+			old = append(old, item)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, item := range old {
+		err := t.Store.Delete(ctx, item.Key, item.Version)
+		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		if err == nil {
+			t.forget(strings.TrimPrefix(item.Key, revokedPrefix))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestWithoutATokenTheAnswerNamesTheMetadata(t *testing.T) {
+	s := serve(t, t.TempDir()+"/d", "--sandbox")
+	r := s.must("", "slack_list_channels", map[string]any{})
+	challenge := r.Header.Get("WWW-Authenticate")
+	if r.Status != http.StatusUnauthorized || !strings.HasPrefix(challenge, "Bearer ") {
+		t.Fatalf("status %d, challenge %q", r.Status, challenge)
+	}
+	_, rest, _ := strings.Cut(challenge, `resource_metadata="`)
+	url, _, _ := strings.Cut(rest, `"`)
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var doc struct {
+		Resource string `json:"resource"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil || doc.Resource != "http://"+s.addr+"/mcp" {
+		t.Fatalf("document at %s: %+v, %v", url, doc, err)
+	}
+}
+
+func TestATokenIsCutToItsScopeAndATaskToItsNeeds(t *testing.T) {
+	s := serve(t, t.TempDir()+"/d", "--sandbox")
+	narrow := s.token("--scope", "hubspot:read-only")
+	if r := s.must(narrow, "hubspot_list_owners", map[string]any{}); r.Status != http.StatusOK || r.IsError {
+		t.Errorf("a granted call: %d %s", r.Status, r.Body)
+	}
+	r := s.must(narrow, "slack_post_message", map[string]any{"channel": "#support-updates", "text": "x"})
+	if r.Status != http.StatusForbidden || !strings.Contains(r.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`) {
+		t.Errorf("a call beyond the scope: %d %q", r.Status, r.Header.Get("WWW-Authenticate"))
+	}
+}
+
+func TestASuspendedAgentIsRefusedWithinASecond(t *testing.T) {
+	data := t.TempDir() + "/d"
+	s := serve(t, data, "--sandbox")
+	token := s.token()
+	if r := s.must(token, "slack_list_channels", map[string]any{}); r.Status != http.StatusOK || r.IsError {
+		t.Fatalf("before: %d %s", r.Status, r.Body)
+	}
+	commandOutput(t, data, "agent", "suspend", "support-agent-1")
+	start := time.Now()
+	eventually(t, "the token is refused", func() bool {
+		return s.must(token, "slack_list_channels", map[string]any{}).Status == http.StatusUnauthorized
+	})
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
+// TestNoAcknowledgedCallIsLostWhenTheServerIsKilled kills a real server under
+// load and looks for every call that a client has seen answered.
+func TestNoAcknowledgedCallIsLostWhenTheServerIsKilled(t *testing.T) {
+	data := t.TempDir() + "/d"
+	s := serve(t, data, "--sandbox")
+	token := s.token()
+	var mu sync.Mutex
+	acknowledged := map[string]bool{}
+	enough := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := 0; ; i++ {
+				tool, args := "slack_post_message", map[string]any{"channel": "#support-updates", "text": fmt.Sprintf("w%d i%d", w, i)}
+				if i%2 == 0 {
+					tool, args = "hubspot_list_owners", map[string]any{}
+				}
+				r, err := s.call(token, tool, args, i)
+				if err != nil {
+					return // the server is gone
+				}
+				if r.CallID == "" {
+					t.Errorf("an answer without a call id: %s", r.Body)
+					return
+				}
+				mu.Lock()
+				acknowledged[r.CallID] = true
+				if len(acknowledged) == 200 {
+					close(enough)
+				}
+				mu.Unlock()
+			}
+		}()
+	}
+	<-enough
+	s.kill()
+	wg.Wait()
+
+	if out := commandOutput(t, data, "audit", "verify"); !strings.HasPrefix(out, "Intact") {
+		t.Fatalf("verify: %s", out)
+	}
+	logged := map[string]bool{}
+	for line := range strings.Lines(commandOutput(t, data, "audit", "query", "--limit", "100000", "-o", "json")) {
+		var e struct {
+			CallID string `json:"call_id"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		logged[e.CallID] = true
+	}
+	for id := range acknowledged {
+		if !logged[id] {
+			t.Errorf("call %s was answered and is not in the log", id)
+		}
+	}
+	// It starts again without a repair by hand.
+	again := serve(t, data, "--sandbox")
+	if r := again.must(again.token(), "slack_list_channels", map[string]any{}); r.IsError || r.Status != http.StatusOK {
+		t.Errorf("after the restart: %d %s", r.Status, r.Body)
+	}
+}
+
+// TestTwoProcessesShareOneFolder lets two servers write to one log.
+func TestTwoProcessesShareOneFolder(t *testing.T) {
+	data := t.TempDir() + "/d"
+	servers := []*server{serve(t, data, "--sandbox"), serve(t, data, "--sandbox")}
+	var wg sync.WaitGroup
+	for _, s := range servers {
+		token := s.token()
+		for range 4 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for i := range 25 {
+					if r, err := s.call(token, "hubspot_list_owners", map[string]any{}, i); err != nil || r.IsError || r.Status != http.StatusOK {
+						t.Errorf("call: %v %s", err, r.Body)
+					}
+				}
+			}()
+		}
+	}
+	wg.Wait()
+	out := commandOutput(t, data, "audit", "verify", "-o", "json")
+	var report struct {
+		Records int64 `json:"records"`
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || report.Records < 200 {
+		t.Errorf("verify: %s, %v", out, err)
+	}
+}
+
+func TestAChangedConfigIsPickedUpAndABrokenOneRefused(t *testing.T) {
+	dir := t.TempDir()
+	data, path := filepath.Join(dir, "d"), filepath.Join(dir, "toolvault.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const good = `agents:
+  - agentId: support-agent-1
+    credentials:
+      - { service: slack, type: service_token, source: "env:NO_SUCH_VARIABLE", scope: "chat:write" }
+`
+	write(good)
+	s := serve(t, data, "--config", path)
+	post := map[string]any{"channel": "#general", "text": "hello"}
+	token := commandOutput(t, data, "agent", "token", "support-agent-1", "--config", path, "--listen", s.addr)
+	if r := s.must(token, "slack_post_message", post); !strings.Contains(r.Text, "cannot be used") {
+		t.Fatalf("an unset variable: %d %s", r.Status, r.Body)
+	}
+	write(good + "    policy:\n      - { tools: slack_post_message, deny: 'true' }\n")
+	eventually(t, "the new rule is in force", func() bool {
+		return strings.Contains(s.must(token, "slack_post_message", post).Text, "no tool of that name")
+	})
+	write("agents: [")
+	eventually(t, "the broken file is refused", func() bool { return strings.Contains(s.logs.String(), "the old one stays") })
+	if r := s.must(token, "slack_post_message", post); !strings.Contains(r.Text, "no tool of that name") {
+		t.Errorf("the old config is not in force: %s", r.Body)
+	}
+}
+
+func TestAPortInUseIsSaidSo(t *testing.T) {
+	data := t.TempDir() + "/d"
+	s := serve(t, data, "--sandbox")
+	cmd := program(t, data, "serve", "--listen", s.addr)
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "is in use by another program") {
+		t.Errorf("exit %d: %s", cmd.ProcessState.ExitCode(), out)
+	}
+}

@@ -1,0 +1,249 @@
+package hubspot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+)
+
+const (
+	shortValue    = 500     // characters of a property in a list
+	longValue     = 8000    // and of one record alone
+	maxPageValues = 60_000  // bytes of all properties of one page
+	maxValueBytes = 1 << 20 // beyond, a value is cut before it is looked at
+)
+
+// Record is one CRM record: properties without a value are left out.
+type Record struct {
+	ID           string            `json:"id"`
+	Type         string            `json:"type"`
+	Name         string            `json:"name,omitempty"`
+	Properties   map[string]string `json:"properties"`
+	CreatedAt    string            `json:"created_at,omitempty"` // RFC 3339, UTC
+	UpdatedAt    string            `json:"updated_at,omitempty"`
+	URL          string            `json:"url,omitempty"`
+	Associations []Ref             `json:"associations,omitempty"`
+}
+
+// Ref names a record.
+type Ref struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+// line is the record in one line.
+func (r Record) line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", r.Type, r.ID)
+	if r.Name != "" {
+		fmt.Fprintf(&b, " %q", r.Name)
+	}
+	for _, p := range slices.Sorted(maps.Keys(r.Properties)) {
+		fmt.Fprintf(&b, " | %s: %s", p, strings.ReplaceAll(r.Properties[p], "\n", " ⏎ "))
+	}
+	for _, a := range r.Associations {
+		fmt.Fprintf(&b, " | associated: %s %s", a.Type, a.ID)
+	}
+	if r.URL != "" {
+		b.WriteString(" | " + r.URL)
+	}
+	return b.String()
+}
+
+// One is a single record.
+type One struct {
+	Record Record `json:"record"`
+	Note   string `json:"note,omitempty"`
+}
+
+// Text is one line.
+func (o One) Text() string {
+	if o.Note != "" {
+		return o.Record.line() + "\nNote: " + o.Note
+	}
+	return o.Record.line()
+}
+
+// wireRecord is a record as HubSpot sends it.
+type wireRecord struct {
+	ID           string             `json:"id"`
+	Properties   map[string]*string `json:"properties"`
+	CreatedAt    string             `json:"createdAt"`
+	UpdatedAt    string             `json:"updatedAt"`
+	URL          string             `json:"url"`
+	Associations map[string]struct {
+		Results []struct {
+			ID string `json:"id"`
+		} `json:"results"`
+	} `json:"associations"`
+}
+
+// record makes a result of what HubSpot sent. room is how many bytes of values
+// the page may still hold; nil: no matter.
+func (s *service) record(ctx context.Context, c *upstream.Client, k kind, w wireRecord, limit int, room *int) Record {
+	r := Record{
+		ID: upstream.Clean(w.ID, 40), Type: k.name, Properties: map[string]string{},
+		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
+	}
+	for p, v := range w.Properties {
+		if v == nil || *v == "" || p == "hs_object_id" || !propertyForm.MatchString(p) {
+			continue
+		}
+		most := limit
+		if room != nil && *room <= 0 {
+			most = 40
+		}
+		if text := value(p, *v, most); text != "" {
+			r.Properties[p] = text
+			if room != nil {
+				*room -= len(text)
+			}
+		}
+	}
+	var parts []string
+	for _, p := range k.title {
+		if v := r.Properties[p]; v != "" {
+			parts = append(parts, v)
+		}
+	}
+	r.Name = upstream.Clean(strings.Join(parts, " "), 120)
+	r.URL = s.link(ctx, c, k, r.ID, w.URL)
+	seen := map[Ref]bool{}
+	for _, to := range slices.Sorted(maps.Keys(w.Associations)) {
+		for _, a := range w.Associations[to].Results {
+			ref := Ref{upstream.Clean(to, 60), a.ID}
+			if recordID.MatchString(a.ID) && !seen[ref] && len(r.Associations) < 200 {
+				seen[ref] = true
+				r.Associations = append(r.Associations, ref)
+			}
+		}
+	}
+	return r
+}
+
+var propertyForm = regexp.MustCompile(`^[a-z0-9_.]{1,100}$`)
+
+func value(property, v string, limit int) string {
+	if len(v) > maxValueBytes {
+		v = v[:maxValueBytes]
+	}
+	if htmlProperties[property] {
+		v = plain(v)
+	}
+	return upstream.CleanLines(v, limit)
+}
+
+var (
+	breaks = regexp.MustCompile(`(?i)<(?:br|/p|/div|/li|/h[1-6]|/tr)[^<>]*>`)
+	tags   = regexp.MustCompile(`<[^<>]*>`)
+)
+
+// plain is the text of HTML: for reading, not for display in a browser.
+func plain(s string) string {
+	s = tags.ReplaceAllString(breaks.ReplaceAllString(s, "\n"), "")
+	return strings.TrimSpace(html.UnescapeString(s))
+}
+
+// stamp is a time of HubSpot's in RFC 3339, or "".
+func stamp(s string) string {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// scalar is a value as a model may write it: a text, a number, true or false,
+// or null. HubSpot wants them all as texts.
+type scalar struct {
+	text string
+	null bool
+}
+
+// UnmarshalJSON takes any JSON value but objects and arrays.
+func (s *scalar) UnmarshalJSON(b []byte) error {
+	b = bytes.TrimSpace(b)
+	switch {
+	case len(b) == 0 || b[0] == '{' || b[0] == '[':
+		return fmt.Errorf("a value must be a text, a number, true, false or null")
+	case string(b) == "null":
+		*s = scalar{null: true}
+	case b[0] == '"':
+		*s = scalar{}
+		return json.Unmarshal(b, &s.text)
+	default:
+		*s = scalar{text: string(b)} // 0010 stays as it was written
+	}
+	return nil
+}
+
+// properties are the ones to read: those asked for, or the usual ones.
+func (k kind) properties(asked []string) []string {
+	if len(asked) > 0 {
+		return asked
+	}
+	return k.defaults
+}
+
+// unknown warns of properties that HubSpot has passed over: it says nothing of
+// names that it does not know.
+func unknown(asked []string, records []wireRecord) string {
+	if len(records) == 0 {
+		return ""
+	}
+	var missing []string
+	for _, p := range asked {
+		if !slices.ContainsFunc(records, func(w wireRecord) bool { _, ok := w.Properties[p]; return ok }) {
+			missing = append(missing, upstream.Clean(p, 60))
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "HubSpot returned no property " + strings.Join(missing, ", ") + "; check the spelling"
+}
+
+// path is the address of a record, or of a type where id is "".
+func (k kind) path(id string) string {
+	p := objectsPath + "/" + url.PathEscape(k.name)
+	if id != "" {
+		p += "/" + url.PathEscape(id)
+	}
+	return p
+}
+
+// address checks an id and finds the property that it is a value of: an e-mail
+// finds a contact.
+func (k kind) address(id, property string) (string, url.Values, error) {
+	query := url.Values{}
+	switch {
+	case id == "." || id == ".." || id == "":
+		return "", nil, fault.New(fault.InvalidArguments, "id: %q is no id. Take it from hubspot_search_objects.", id)
+	case property != "":
+		query.Set("idProperty", property)
+	case strings.Contains(id, "@") && k.name == "contacts":
+		query.Set("idProperty", "email")
+	case !recordID.MatchString(id):
+		return "", nil, fault.New(fault.InvalidArguments, "id: %q is no record id, which is a number. Give id_property too, or search with hubspot_search_objects.", upstream.Clean(id, 60))
+	}
+	return k.path(id), query, nil
+}
+
+// whole checks that an answer names a record: one without is none.
+func whole(w wireRecord) error {
+	if !recordID.MatchString(w.ID) {
+		return fault.New(fault.UpstreamError, "HubSpot answered without a record id. Look whether it was done before doing it again.")
+	}
+	return nil
+}

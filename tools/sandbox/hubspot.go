@@ -1,0 +1,249 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// hubspotPortal is an account of HubSpot: records, associations, owners, tokens.
+// It speaks the dated API, developers.hubspot.com/docs/api-reference.
+type hubspotPortal struct {
+	now func() time.Time
+	mux *http.ServeMux
+
+	mu      sync.Mutex
+	records map[string][]*hubspotRecord // by type
+	links   map[hubspotLink]bool        // both directions
+	owners  []hubspotOwner
+	tokens  map[string]*hubspotToken // by access token
+	issued  int
+	nextID  int64
+}
+
+type hubspotRecord struct {
+	id               string
+	properties       map[string]string
+	created, updated time.Time
+	archived         bool
+}
+
+type hubspotLink struct{ fromType, from, toType, to string }
+
+type hubspotOwner struct{ id, first, last, email, team string }
+
+type hubspotToken struct {
+	scopes  []string
+	expires time.Time // zero: never
+}
+
+const (
+	hubspotVersion  = "2026-09"
+	hubspotPortalID = 48219057
+	hubspotClientID = "6f0c1c1e-4c0b-4f43-9a3d-2d1c6c0f7a11"
+	hubspotTokenTTL = 30 * time.Minute
+)
+
+// hubspotScopes are what the app of the sandbox has been granted.
+var hubspotScopes = []string{
+	"oauth", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.companies.read", "crm.objects.companies.write",
+	"crm.objects.deals.read", "crm.objects.deals.write", "tickets", "crm.objects.owners.read",
+}
+
+// NewHubSpot returns a double of HubSpot. Secret is an OAuth access token of
+// thirty minutes, Refresh gets new ones; ExpireTokens ends all that are out.
+func NewHubSpot() *Double { return newHubSpot(time.Now) }
+
+func newHubSpot(now func() time.Time) *Double {
+	p := &hubspotPortal{now: now, records: map[string][]*hubspotRecord{}, links: map[hubspotLink]bool{}, tokens: map[string]*hubspotToken{}}
+	p.seed()
+	p.routes()
+	return &Double{
+		Service: "hubspot", Handler: p,
+		Secret: p.issue(hubspotScopes), Refresh: hubspotRefresh(),
+		ClientID: hubspotClientID, ClientSecret: fake("hubspot client secret", 36),
+		ExpireTokens: p.expire,
+	}
+}
+
+func hubspotRefresh() string { return "na1-" + fake("hubspot refresh", 36) }
+
+// HubSpotToken makes a token like a private app's: it never ends and has only
+// these scopes.
+func HubSpotToken(d *Double, scopes ...string) string {
+	p := d.Handler.(*hubspotPortal)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := "pat-" + "na1-" + fake("hubspot private app "+strings.Join(scopes, " "), 36)
+	p.tokens[t] = &hubspotToken{scopes: scopes}
+	return t
+}
+
+// HubSpotRecord is the properties of a record of the double, or nil.
+func HubSpotRecord(d *Double, kind, id string) map[string]string {
+	p := d.Handler.(*hubspotPortal)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.find(kind, "hs_object_id", id); r != nil {
+		copied := map[string]string{}
+		for k, v := range r.properties {
+			copied[k] = v
+		}
+		return copied
+	}
+	return nil
+}
+
+func (p *hubspotPortal) issue(scopes []string) string {
+	p.issued++
+	t := "C" + fake(fmt.Sprintf("hubspot access %d", p.issued), 80)
+	p.tokens[t] = &hubspotToken{scopes: scopes, expires: p.now().Add(hubspotTokenTTL)}
+	return t
+}
+
+func (p *hubspotPortal) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.tokens {
+		if !t.expires.IsZero() {
+			t.expires = p.now().Add(-time.Minute)
+		}
+	}
+}
+
+func (p *hubspotPortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+	w.Header().Set("X-HubSpot-Correlation-Id", p.correlation(r))
+	p.mux.ServeHTTP(w, r)
+}
+
+func (p *hubspotPortal) correlation(r *http.Request) string {
+	f := strings.ToLower(fake("correlation "+r.Method+r.URL.String()+p.now().String(), 32))
+	return f[:8] + "-" + f[8:12] + "-" + f[12:16] + "-" + f[16:20] + "-" + f[20:]
+}
+
+func (p *hubspotPortal) routes() {
+	p.mux = http.NewServeMux()
+	objects := "/crm/objects/" + hubspotVersion + "/{type}"
+	p.mux.HandleFunc("POST "+objects+"/search", p.object("read", p.search))
+	p.mux.HandleFunc("GET "+objects+"/{id}", p.object("read", p.read))
+	p.mux.HandleFunc("POST "+objects, p.object("write", p.create))
+	p.mux.HandleFunc("PATCH "+objects+"/{id}", p.object("write", p.update))
+	p.mux.HandleFunc("DELETE "+objects+"/{id}", p.object("write", p.archive))
+	p.mux.HandleFunc("PUT "+objects+"/{id}/associations/default/{to}/{toID}", p.object("write", p.associate))
+	p.mux.HandleFunc("GET /crm/owners/"+hubspotVersion, p.signed([]string{"crm.objects.owners.read"}, p.listOwners))
+	p.mux.HandleFunc("GET /account-info/"+hubspotVersion+"/details", p.signed(nil, p.details))
+	p.mux.HandleFunc("POST /oauth/"+hubspotVersion+"/token", p.token)
+	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		p.fail(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "resource not found", nil)
+	})
+}
+
+// fail answers in HubSpot's shape of an error.
+func (p *hubspotPortal) fail(w http.ResponseWriter, status int, category, message string, extra answer) {
+	body := answer{"status": "error", "message": message, "correlationId": w.Header().Get("X-HubSpot-Correlation-Id"), "category": category}
+	for k, v := range extra {
+		body[k] = v
+	}
+	p.send(w, status, body)
+}
+
+func (p *hubspotPortal) send(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// signed checks the token and that it has any of the scopes.
+func (p *hubspotPortal) signed(scopes []string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		t := p.tokens[secret]
+		switch {
+		case t == nil:
+			p.fail(w, http.StatusUnauthorized, "INVALID_AUTHENTICATION", "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview", nil)
+		case !t.expires.IsZero() && !p.now().Before(t.expires):
+			p.fail(w, http.StatusUnauthorized, "EXPIRED_AUTHENTICATION", fmt.Sprintf("The OAuth token used to make this call expired %d minute(s) ago.", int(p.now().Sub(t.expires).Minutes())), nil)
+		case len(scopes) > 0 && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(t.scopes, s) }):
+			p.fail(w, http.StatusForbidden, "MISSING_SCOPES", "This app hasn't been granted all required scopes to make this call. Read more about required scopes here: https://developers.hubspot.com/scopes.", answer{
+				"errors": []answer{{"message": "One or more of the following scopes are required.", "context": answer{"requiredGranularScopes": scopes}}},
+				"links":  answerOf("scopes", "https://developers.hubspot.com/scopes"),
+			})
+		default:
+			next(w, r)
+		}
+	}
+}
+
+// object checks the type of record and the scopes that it needs.
+func (p *hubspotPortal) object(verb string, next func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		kind := hubspotType(r.PathValue("type"))
+		scopes := []string{"crm.objects." + kind + "." + verb}
+		switch kind {
+		case "":
+			p.signed(nil, func(w http.ResponseWriter, r *http.Request) {
+				p.fail(w, http.StatusBadRequest, "VALIDATION_ERROR", "Unable to infer object type from: "+r.PathValue("type"), nil)
+			})(w, r)
+			return
+		case "notes", "tasks":
+			scopes = []string{"crm.objects.contacts." + verb}
+		case "tickets":
+			scopes = append(scopes, "tickets")
+		}
+		p.signed(scopes, func(w http.ResponseWriter, r *http.Request) { next(w, r, kind) })(w, r)
+	}
+}
+
+// hubspotType is the type that HubSpot understands by a name: it takes singulars
+// and ids too.
+func hubspotType(name string) string {
+	name = strings.ToLower(name)
+	for kind, t := range hubspotTypes() {
+		if name == kind || name == t.singular || name == t.id {
+			return kind
+		}
+	}
+	return ""
+}
+
+// token is the OAuth endpoint. A refresh token is good for many uses, and the
+// same comes back.
+func (p *hubspotPortal) token(w http.ResponseWriter, r *http.Request) {
+	refuse := func(code, status, text string) {
+		p.send(w, http.StatusBadRequest, answerOf("error", code, "error_description", text, "status", status, "message", text))
+	}
+	if err := r.ParseForm(); err != nil {
+		refuse("invalid_request", "BAD_REQUEST", "the form cannot be read")
+		return
+	}
+	f := r.PostForm
+	switch {
+	case f.Get("grant_type") != "refresh_token":
+		refuse("unsupported_grant_type", "BAD_GRANT_TYPE", "grant_type must be one of authorization_code, refresh_token")
+	case f.Get("client_id") != hubspotClientID:
+		refuse("invalid_client", "BAD_CLIENT_ID", "missing or unknown client id")
+	case f.Get("client_secret") != fake("hubspot client secret", 36):
+		refuse("invalid_client", "BAD_CLIENT_SECRET", "missing or invalid client secret")
+	case f.Get("refresh_token") != hubspotRefresh():
+		refuse("invalid_grant", "BAD_REFRESH_TOKEN", "refresh token is invalid, expired or revoked")
+	default:
+		p.send(w, http.StatusOK, answer{
+			"access_token": p.issue(hubspotScopes), "refresh_token": hubspotRefresh(), "expires_in": int(hubspotTokenTTL.Seconds()),
+			"token_type": "bearer", "token_use": "access_token", "hub_id": hubspotPortalID, "user_id": 71920344, "scopes": hubspotScopes,
+		})
+	}
+}
+
+func (p *hubspotPortal) details(w http.ResponseWriter, _ *http.Request) {
+	p.send(w, http.StatusOK, answer{
+		"portalId": hubspotPortalID, "accountType": "STANDARD", "timeZone": "Europe/Berlin", "companyCurrency": "EUR", "additionalCurrencies": []string{},
+		"utcOffset": "+01:00", "utcOffsetMilliseconds": 3600000, "uiDomain": "app.hubspot.com", "dataHostingLocation": "na1",
+	})
+}

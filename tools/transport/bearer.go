@@ -1,0 +1,210 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"toolvault/auth"
+	"toolvault/vault/store"
+)
+
+// Path prefix of the protected resource metadata (RFC 9728 section 3).
+const metadataPath = "/.well-known/oauth-protected-resource"
+
+const maxToken = 8 << 10 // bytes of a bearer token
+
+// resource is this server as OAuth 2.0 sees it: a protected resource.
+type resource struct {
+	public *url.URL // nil: the address of the connection
+	scopes func() []string
+}
+
+// base is the URL under which the request's client knows the server, without
+// "/mcp". It never comes from a header.
+func (p resource) base(r *http.Request) *url.URL {
+	if p.public != nil {
+		return p.public
+	}
+	return &url.URL{Scheme: "http", Host: local(r).String()}
+}
+
+// id is the resource's identifier: the audience of its tokens (RFC 8707).
+func (p resource) id(r *http.Request) string { return p.base(r).String() + "/mcp" }
+
+// metadataURL is where its metadata is: the well-known part goes between host and
+// path (RFC 9728 section 3.1).
+func (p resource) metadataURL(r *http.Request) string {
+	b := *p.base(r)
+	b.Path = metadataPath + b.Path + "/mcp"
+	return b.String()
+}
+
+func (p resource) scope() []string {
+	if p.scopes == nil {
+		return nil
+	}
+	return p.scopes()
+}
+
+// serveMetadata is the document of RFC 9728 section 2.
+func (p resource) serveMetadata(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "The metadata is read with GET.", http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := json.Marshal(struct {
+		Resource string   `json:"resource"`
+		Servers  []string `json:"authorization_servers"`
+		Scopes   []string `json:"scopes_supported,omitempty"`
+		Methods  []string `json:"bearer_methods_supported"`
+	}{p.id(r), []string{p.base(r).String()}, p.scope(), []string{"header"}})
+	if err != nil {
+		http.Error(w, "The metadata could not be written.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "max-age=60")
+	_, _ = w.Write(body)
+}
+
+// A challenge is a WWW-Authenticate header (RFC 6750 section 3, RFC 9728 section
+// 5.1).
+type challenge struct {
+	code        string // error; empty if no token was sent
+	description string
+	scope       string
+}
+
+// refuse answers with a challenge.
+func (p resource) refuse(w http.ResponseWriter, r *http.Request, status int, c challenge, a answer) {
+	var b strings.Builder
+	b.WriteString("Bearer ")
+	if c.code != "" {
+		b.WriteString(`error="` + quotable(c.code) + `", `)
+		if c.description != "" {
+			b.WriteString(`error_description="` + quotable(c.description) + `", `)
+		}
+	}
+	if c.scope != "" {
+		b.WriteString(`scope="` + quotable(c.scope) + `", `)
+	}
+	b.WriteString(`resource_metadata="` + quotable(p.metadataURL(r)) + `"`)
+	w.Header().Set("WWW-Authenticate", b.String())
+	a.status = status
+	a.write(w)
+}
+
+// quotable is what may stand in a challenge's quotes (RFC 6750 section 3:
+// %x20-21 / %x23-5B / %x5D-7E).
+func quotable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// bearer takes the token out of the Authorization header, the only place where
+// one may be. A reason other than empty says why there is none.
+func bearer(r *http.Request) (token, reason string) {
+	if r.URL.RawQuery != "" && queryToken(r.URL) {
+		return "", RefusedQueryToken
+	}
+	values := r.Header["Authorization"]
+	switch {
+	case len(values) == 0:
+		return "", RefusedNoToken
+	case len(values) > 1:
+		return "", RefusedTwoTokens
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", RefusedNoToken
+	}
+	token = strings.TrimLeft(token, " ")
+	if !wellFormed(token) {
+		return "", RefusedToken
+	}
+	return token, ""
+}
+
+// queryToken reports whether the URL carries a token, also in a query that cannot
+// be parsed as a whole.
+func queryToken(u *url.URL) bool {
+	query, _ := url.ParseQuery(u.RawQuery)
+	for key := range query {
+		if strings.EqualFold(key, "access_token") {
+			return true
+		}
+	}
+	return strings.Contains(strings.ToLower(u.RawQuery), "access_token")
+}
+
+// wellFormed reports whether it is a b64token (RFC 6750 section 2.1) of a size
+// that we read.
+func wellFormed(token string) bool {
+	if token == "" || len(token) > maxToken {
+		return false
+	}
+	body := strings.TrimRight(token, "=")
+	for i := range len(body) {
+		switch c := body[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return body != ""
+}
+
+// authenticate tells who sent the request. If it cannot, it has answered.
+func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Identity, bool) {
+	token, reason := bearer(r)
+	switch reason {
+	case "":
+	case RefusedNoToken:
+		h.refused(r, reason)
+		h.resource.refuse(w, r, http.StatusUnauthorized, challenge{scope: h.resource.scopeText()},
+			plainError("This server needs a bearer token in the Authorization header."))
+		return auth.Identity{}, false
+	case RefusedTwoTokens, RefusedQueryToken:
+		text := "A token is sent in exactly one Authorization header."
+		h.refused(r, reason)
+		h.resource.refuse(w, r, http.StatusBadRequest, challenge{code: "invalid_request", description: text}, plainError(text))
+		return auth.Identity{}, false
+	default:
+		h.unauthorized(w, r)
+		return auth.Identity{}, false
+	}
+	id, err := h.Auth.Authenticate(r.Context(), token)
+	switch {
+	case err == nil:
+		return id, true
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		h.Logger.Error("tokens cannot be checked", "error", err)
+		w.Header().Set("Retry-After", "5")
+		a := plainError("Tokens cannot be checked just now. Try again in a few seconds.")
+		a.status = http.StatusServiceUnavailable
+		a.write(w)
+	default:
+		h.Logger.Info("a token was refused", "error", err, "remote", r.RemoteAddr)
+		h.unauthorized(w, r)
+	}
+	return auth.Identity{}, false
+}
+
+func (h *handler) unauthorized(w http.ResponseWriter, r *http.Request) {
+	h.refused(r, RefusedToken)
+	h.resource.refuse(w, r, http.StatusUnauthorized,
+		challenge{code: "invalid_token", description: "The token is malformed, expired, revoked or not for this server", scope: h.resource.scopeText()},
+		plainError("The token is malformed, expired, revoked or not for this server. Get a new one."))
+}
+
+func (p resource) scopeText() string { return strings.Join(p.scope(), " ") }

@@ -1,0 +1,117 @@
+package transport
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"toolvault/tools"
+)
+
+// client is what the client says it is. Nobody has checked it.
+type client tools.ClientInfo
+
+// readClient reads an MCP Implementation object; what is no such thing is empty.
+func readClient(value []byte) client {
+	var info struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	}
+	if json.Unmarshal(value, &info) != nil {
+		return client{}
+	}
+	return client{Name: label(info.Name), Version: label(info.Version)}
+}
+
+// agentClient reads a User-Agent (RFC 9110 section 10.1.5): its first product.
+func agentClient(userAgent string) client {
+	product, _, _ := strings.Cut(strings.TrimSpace(userAgent), " ")
+	name, version, _ := strings.Cut(product, "/")
+	return client{Name: label(name), Version: label(version)}
+}
+
+// label makes a text from outside fit to be recorded: bounded, and without
+// anything that does not show.
+func label(s string) string {
+	if len(s) > maxLabel {
+		s = s[:maxLabel]
+		for !utf8.ValidString(s) {
+			s = s[:len(s)-1]
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// The session id that a client before 2026-07-28 gets holds what it said about
+// itself when it initialized, so that its later calls can be recorded under that
+// name by any replica, with no state here. It proves nothing and opens nothing.
+const sessionPrefix = "c1."
+
+// sessionID makes one: visible ASCII, and like no other (2025-11-25,
+// "Transports", section "Session Management").
+func sessionID(c client) string {
+	text, err := json.Marshal([2]string{c.Name, c.Version})
+	if err != nil {
+		return ""
+	}
+	return sessionPrefix + base64.RawURLEncoding.EncodeToString(text) + "." + randomHex(8)
+}
+
+// sessionClient reads what sessionID has put in; empty if it is not ours.
+func sessionClient(id string) client {
+	if len(id) > 4*maxLabel {
+		return client{}
+	}
+	rest, ok := strings.CutPrefix(id, sessionPrefix)
+	encoded, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(encoded)
+	var pair [2]string
+	if !ok || err != nil || json.Unmarshal(text, &pair) != nil {
+		return client{}
+	}
+	return client{Name: label(pair[0]), Version: label(pair[1])}
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails (crypto/rand)
+	return hex.EncodeToString(b)
+}
+
+// traceID is the trace id of a traceparent (W3C Trace Context, section 3.2), or
+// empty if that is malformed.
+func traceID(traceparent string) string {
+	const length = 55 // 00-<32>-<16>-<2>
+	if len(traceparent) < length || len(traceparent) > 2*length {
+		return ""
+	}
+	version, id, parent, flags := traceparent[0:2], traceparent[3:35], traceparent[36:52], traceparent[53:55]
+	switch {
+	case traceparent[2] != '-' || traceparent[35] != '-' || traceparent[52] != '-',
+		!lowerHex(version) || !lowerHex(id) || !lowerHex(parent) || !lowerHex(flags),
+		version == "ff",
+		version == "00" && len(traceparent) != length,
+		len(traceparent) > length && traceparent[length] != '-',
+		strings.Trim(id, "0") == "", strings.Trim(parent, "0") == "":
+		return ""
+	}
+	return id
+}
+
+func lowerHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,158 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"toolvault/auth"
+	"toolvault/tools"
+	"toolvault/tools/fault"
+)
+
+// core is what both transports share: it answers messages of a caller who is
+// known.
+type core struct {
+	Options
+	mcp  *server.MCPServer
+	self json.RawMessage // who we are: an MCP Implementation object
+}
+
+func newCore(o Options) (*core, error) {
+	if o.Gateway == nil {
+		return nil, errors.New("transport: a gateway is required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.ToolCallIDKeys == nil {
+		o.ToolCallIDKeys = DefaultToolCallIDKeys()
+	}
+	self, err := json.Marshal(map[string]string{"name": o.Name, "version": o.Version})
+	if err != nil {
+		return nil, fmt.Errorf("transport: name and version: %w", err)
+	}
+	c := &core{Options: o, self: self}
+	c.mcp = server.NewMCPServer(o.Name, o.Version,
+		server.WithToolCapabilities(false),
+		server.WithToolFilter(c.visible),
+		server.WithInstructions(o.Instructions),
+		server.WithCacheHints(0, mcp.CacheScopePrivate),
+	)
+	if o.Configure != nil {
+		o.Configure(c.mcp)
+	}
+	return c, nil
+}
+
+// fixture reports whether the tool was added by Configure.
+func (c *core) fixture(name string) bool {
+	return c.Configure != nil && c.mcp.GetTool(name) != nil
+}
+
+type identityKey struct{}
+
+// withIdentity lets mcp-go's lists know whom they are for.
+func withIdentity(ctx context.Context, id auth.Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, id)
+}
+
+// visible adds to the tools of a test what the caller may see. Without a caller
+// that is nothing.
+func (c *core) visible(ctx context.Context, list []mcp.Tool) []mcp.Tool {
+	id, ok := ctx.Value(identityKey{}).(auth.Identity)
+	if !ok {
+		return nil
+	}
+	for _, t := range c.Gateway.List(id) {
+		list = append(list, describe(t))
+	}
+	return list
+}
+
+// newCall is the call that the message asks for.
+func (c *core) newCall(m *message, transport string, by client, traceparent string) tools.Call {
+	call := tools.Call{
+		Tool: m.name, Arguments: m.arguments,
+		ToolCallID:    m.toolCallID,
+		CorrelationID: traceID(m.traceparent),
+		Client:        tools.ClientInfo(by),
+		Transport:     transport,
+	}
+	if call.ToolCallID == "" {
+		call.ToolCallID = idText(m.id)
+	}
+	if call.CorrelationID == "" {
+		call.CorrelationID = traceID(traceparent)
+	}
+	if call.CorrelationID == "" {
+		call.CorrelationID = randomHex(16)
+	}
+	return call
+}
+
+// call makes a call and returns the answer.
+func (c *core) call(ctx context.Context, id auth.Identity, m *message, call tools.Call) (a answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			a = c.crashed(m, p)
+		}
+	}()
+	result := c.Gateway.Call(ctx, id, call)
+	if c.unknown(id, call.Tool, result.Failure) {
+		return c.unknownTool(id, m, call.Tool, result.CallID)
+	}
+	return c.result(m, result)
+}
+
+// crashed is the answer after a panic. Its value may hold anything, so only its
+// type is logged.
+func (c *core) crashed(m *message, p any) answer {
+	c.Logger.Error("a request panicked", "method", label(m.method), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	return rpcError(m, http.StatusOK, mcp.INTERNAL_ERROR, "Something went wrong inside the server; the operator can find the cause in its log.", nil)
+}
+
+// unknown reports whether the failure is about a tool that the caller cannot see,
+// be it that there is none or that it is not for this caller.
+func (c *core) unknown(id auth.Identity, name string, f *fault.Error) bool {
+	if f == nil || f.Kind != fault.NotFound && f.Kind != fault.NotPermitted {
+		return false
+	}
+	for _, t := range c.Gateway.List(id) {
+		if t.Name == name {
+			return false
+		}
+	}
+	return true
+}
+
+// other has mcp-go answer a message that is no call of the gateway's. What it
+// returns is nil for notifications.
+func (c *core) other(ctx context.Context, m *message) (a *answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			crash := c.crashed(m, p)
+			a = &crash
+		}
+	}()
+	response := c.mcp.HandleMessage(ctx, m.raw)
+	if response == nil {
+		return nil
+	}
+	body, err := json.Marshal(response)
+	if err != nil {
+		bad := rpcError(m, http.StatusOK, mcp.INTERNAL_ERROR, "The answer could not be written.", nil)
+		return &bad
+	}
+	return &answer{status: http.StatusOK, body: body}
+}

@@ -1,0 +1,38 @@
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"toolvault/auth"
+	"toolvault/tools"
+)
+
+func (b *bed) options(change ...func(*Options)) Options {
+	o := Options{
+		Gateway: b.gateway, Name: "toolvault", Version: "1.2.3",
+		Auth: people{
+			alice: identity(b.t, "alice", "notes:read"),
+			bob:   identity(b.t, "bob", "notes:write"),
+		},
+		Logger:  slog.New(slog.NewTextHandler(b.logs, nil)),
+		MaxBody: 64 << 10,
+		Scopes:  func() []string { return []string{"notes:read", "notes:write"} },
+		Refused: func(_ context.Context, reason string, _ *http.Request) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.refused = append(b.refused, reason)
+		},
+		Denied: func(_ context.Context, id auth.Identity, c tools.Call, needed string) string {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.denied = append(b.denied, id.Agent+" "+c.Tool+" "+needed)
+			return "denied-call"
+		},
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	return o
+}

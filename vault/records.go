@@ -1,0 +1,209 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"toolvault/vault/store"
+)
+
+// recordPrefix is where credentials lie in the store. It is part of the name
+// that a record is sealed under, so that none passes for another room's.
+const recordPrefix = "credential/"
+
+// Info is what may be shown of a stored credential.
+type Info struct {
+	Name, Type                string
+	Version                   int64
+	Created, Updated, Expires time.Time
+	Scope                     string
+	HasRefresh                bool
+	Hint                      string // "************cdef": only of a secret of 20 characters or more, else ""
+}
+
+// Put seals and stores a credential under a name, in place of what is there, and
+// returns its version. Created and Updated are set; Created stays what it was
+// for a name that exists.
+func (v *Vault) Put(ctx context.Context, name string, s Stored) (int64, error) {
+	if err := checkName(name); err != nil {
+		return 0, err
+	}
+	if err := s.check(); err != nil {
+		return 0, fmt.Errorf("credential %s: %w", name, err)
+	}
+	for {
+		old, version, err := v.read(ctx, name)
+		switch {
+		case err == nil:
+			s.Created = old.Created
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrSealed):
+			s.Created = v.now().UTC() // what cannot be opened is replaced
+		default:
+			return 0, err
+		}
+		s.Updated = v.now().UTC()
+		err = v.write(ctx, name, s, version+1, nil)
+		if errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		return version + 1, nil
+	}
+}
+
+// write seals a record and stores it as the version, under the lease if there
+// is one.
+func (v *Vault) write(ctx context.Context, name string, s Stored, version int64, lease store.Lease) error {
+	key := recordPrefix + name
+	sealed, err := v.keyring.Seal(s.encode(), key, version)
+	if err != nil {
+		return err
+	}
+	err = v.store.Put(ctx, store.Item{Key: key, Version: version, Value: sealed}, lease)
+	v.cache.drop(name)
+	if err != nil {
+		return v.unavailable(name, err)
+	}
+	v.cache.wrote(name, version)
+	return nil
+}
+
+// read gets a record from the store, past the cache. For one that is not there
+// (any more) the error wraps store.ErrNotFound; for one that does not open,
+// ErrSealed; both come with the version that the store holds.
+func (v *Vault) read(ctx context.Context, name string) (Stored, int64, error) {
+	var begun uint64
+	var item store.Item
+	var err error
+	current := false
+	// A second look, because between Get and seen another goroutine may have
+	// met a newer version.
+	for range 2 {
+		begun = v.cache.begin()
+		item, err = v.store.Get(ctx, recordPrefix+name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return Stored{}, 0, v.unavailable(name, err)
+		}
+		if current = v.cache.seen(name, item.Version); current {
+			break
+		}
+	}
+	if !current {
+		return Stored{}, item.Version, fmt.Errorf("credential %s: %w: %w: the store holds version %d and a later one was seen: it was rolled back; find out who changed the store, put the secret in again and restart",
+			name, ErrInvalid, ErrSealed, item.Version)
+	}
+	if err != nil {
+		return Stored{}, item.Version, fmt.Errorf("credential %s: %w", name, err)
+	}
+	r := sealedRecord{item.Version, item.Value}
+	s, err := v.open(name, r)
+	if err != nil {
+		return Stored{}, item.Version, err
+	}
+	v.cache.keep(name, r, begun)
+	return s, item.Version, nil
+}
+
+func (v *Vault) open(name string, r sealedRecord) (Stored, error) {
+	plain, err := v.keyring.Open(r.bytes, recordPrefix+name, r.version)
+	if err != nil {
+		if errors.Is(err, ErrSealed) {
+			return Stored{}, fmt.Errorf("credential %s: %w: %w", name, ErrInvalid, err)
+		}
+		return Stored{}, v.unavailable(name, err)
+	}
+	s, err := decodeStored(plain)
+	clear(plain)
+	if err != nil {
+		return Stored{}, fmt.Errorf("credential %s: %w: %w", name, ErrInvalid, err)
+	}
+	return s, nil
+}
+
+// unavailable is an error of the store as one of the vault's.
+func (v *Vault) unavailable(name string, err error) error {
+	return fmt.Errorf("credential %s: %w: %w", name, ErrUnavailable, err)
+}
+
+// List returns what may be shown of every stored credential, in order of names.
+// Where some cannot be opened, it returns the others and an error that names
+// those.
+func (v *Vault) List(ctx context.Context) ([]Info, error) {
+	const page = 200
+	var infos []Info
+	var broken []error
+	for after := ""; ; {
+		items, err := v.store.List(ctx, recordPrefix, after, page)
+		if err != nil {
+			return infos, fmt.Errorf("list credentials: %w: %w", ErrUnavailable, err)
+		}
+		for _, item := range items {
+			name := strings.TrimPrefix(item.Key, recordPrefix)
+			s, err := v.open(name, sealedRecord{item.Version, item.Value})
+			if err != nil {
+				broken = append(broken, err)
+				continue
+			}
+			infos = append(infos, info(name, item.Version, s))
+		}
+		if len(items) < page {
+			return infos, errors.Join(broken...)
+		}
+		after = items[len(items)-1].Key
+	}
+}
+
+// Show returns what may be shown of one. For a name that is not there the error
+// wraps store.ErrNotFound.
+func (v *Vault) Show(ctx context.Context, name string) (Info, error) {
+	if err := checkName(name); err != nil {
+		return Info{}, err
+	}
+	s, version, err := v.read(ctx, name)
+	if err != nil {
+		return Info{}, err
+	}
+	return info(name, version, s), nil
+}
+
+// Delete revokes a credential: within a second no process resolves it. For a
+// name that is not there the error wraps store.ErrNotFound.
+func (v *Vault) Delete(ctx context.Context, name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	for {
+		item, err := v.store.Get(ctx, recordPrefix+name)
+		if err == nil {
+			err = v.store.Delete(ctx, item.Key, item.Version)
+		}
+		v.cache.drop(name)
+		switch {
+		case errors.Is(err, store.ErrConflict) && ctx.Err() == nil:
+			continue
+		case errors.Is(err, store.ErrNotFound):
+			return fmt.Errorf("credential %s: %w: list them to see the names", name, err)
+		case err != nil:
+			return v.unavailable(name, err)
+		}
+		v.cache.wrote(name, item.Version+1)
+		return nil
+	}
+}
+
+func info(name string, version int64, s Stored) Info {
+	i := Info{
+		Name: name, Type: s.Type, Version: version,
+		Created: s.Created, Updated: s.Updated, Expires: s.Expires,
+		Scope: s.Scope, HasRefresh: !s.Refresh.Empty(),
+	}
+	if text := []rune(s.Secret.Reveal()); len(text) >= 20 {
+		i.Hint = "************" + string(text[len(text)-4:])
+	}
+	return i
+}

@@ -1,0 +1,106 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// fromEnv reads a secret from the environment.
+func fromEnv(name string) (Secret, error) {
+	text := os.Getenv(name)
+	if text == "" {
+		return Secret{}, fmt.Errorf("the environment variable %s is not set", name)
+	}
+	text = trimNewline(text)
+	if err := checkSecret(text); err != nil {
+		return Secret{}, fmt.Errorf("the environment variable %s: %w", name, err)
+	}
+	return NewSecret(text), nil
+}
+
+// trimNewline drops the line break that editors and echo put at the end.
+func trimNewline(text string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+}
+
+// cachedFile is a file's content, sealed, and how the file looked then.
+type cachedFile struct {
+	info   fs.FileInfo
+	sealed []byte
+}
+
+// settled is how long a file must have been left alone before its looks are
+// trusted: two writes within one tick of the file system's clock look the same.
+const settled = 2 * time.Second
+
+// fromFile reads a secret of at most MaxSecret bytes from a file, again whenever
+// the file's identity, size or time of change differ. The version is the time
+// of the last change in seconds since 1970.
+func (v *Vault) fromFile(path string) (Secret, int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Secret{}, 0, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	version := info.ModTime().Unix()
+	if c, ok := v.files.Load(path); ok {
+		c := c.(*cachedFile)
+		if os.SameFile(c.info, info) && c.info.Size() == info.Size() && c.info.ModTime().Equal(info.ModTime()) {
+			plain, err := v.keyring.Open(c.sealed, "file:"+path, version)
+			if err == nil {
+				s := NewSecret(string(plain))
+				clear(plain)
+				return s, version, nil
+			}
+		}
+	}
+	text, info, err := readSecretFile(path)
+	if err != nil {
+		return Secret{}, 0, err
+	}
+	version = info.ModTime().Unix()
+	if v.now().Sub(info.ModTime()) > settled {
+		sealed, err := v.keyring.Seal([]byte(text), "file:"+path, version)
+		if err != nil {
+			return Secret{}, 0, err
+		}
+		v.files.Store(path, &cachedFile{info, sealed})
+	}
+	return NewSecret(text), version, nil
+}
+
+func readSecretFile(path string) (string, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe would keep the call waiting
+	if err != nil {
+		return "", nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return "", nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", nil, fmt.Errorf("%s is not a file", path)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, MaxSecret+3))
+	if err != nil {
+		return "", nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	text := trimNewline(string(b))
+	clear(b)
+	if len(text) > MaxSecret {
+		return "", nil, fmt.Errorf("%s is larger than %d bytes: name a file with the secret and nothing else", path, MaxSecret)
+	}
+	if text == "" {
+		return "", nil, errors.New(path + " is empty")
+	}
+	if err := checkSecret(text); err != nil {
+		return "", nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return text, info, nil
+}

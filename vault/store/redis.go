@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// All keys share one hash tag, so that on a Cluster they live in one slot and a
+// script may touch several.
+const (
+	redisRecord  = "{toolvault}:record:" // + key: a hash of v, the version, and d, the value (none: deleted)
+	redisKeys    = "{toolvault}:keys"    // a sorted set of the keys that are not deleted
+	redisLeases  = "{toolvault}:lease:"  // + name: the token of who holds it, until it ends
+	redisTokens  = "{toolvault}:tokens"  // a hash of the last token by name
+	redisFormat  = "{toolvault}:format"
+	redisPing    = "{toolvault}:ping"
+	redisChanges = "{toolvault}:changes" // the channel on which a changed key is told
+)
+
+// redisStore keeps records in Redis 6.2 or newer, alone, under Sentinel or as a
+// Cluster. It is as durable as the server is set to be: appendonly yes and
+// appendfsync always for what SQLite gives; with everysec a crash of the server
+// may lose a second.
+type redisStore struct {
+	client redis.UniversalClient
+	where  string // hosts, never the password
+	closed chan struct{}
+	once   sync.Once
+}
+
+// OpenRedis connects to Redis; redisOptions documents the URL. If none of the
+// hosts answers, the error wraps ErrUnavailable and names them.
+func OpenRedis(ctx context.Context, url string) (Store, error) {
+	o, err := redisOptions(url)
+	if err != nil {
+		return nil, err
+	}
+	redis.SetLogger(quiet{}) // its own writes to stderr, past every setting of ours
+	s := &redisStore{
+		client: redis.NewUniversalClient(o),
+		where:  "redis at " + strings.Join(o.Addrs, ", "),
+		closed: make(chan struct{}),
+	}
+	if err := s.prepare(ctx); err != nil {
+		_ = s.client.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// quiet sends what the library has to say to the program's own log, for those
+// who look for it.
+type quiet struct{}
+
+func (quiet) Printf(ctx context.Context, format string, v ...any) {
+	slog.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
+}
+
+func (s *redisStore) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	n, err := await(ctx, s, func() (int, error) {
+		if err := s.client.SetNX(ctx, redisFormat, format, 0).Err(); err != nil {
+			return 0, err
+		}
+		return s.client.Get(ctx, redisFormat).Int()
+	})
+	if err != nil {
+		return err
+	}
+	if n > format {
+		return newer("the store in "+s.where, n)
+	}
+	return nil
+}
+
+func (s *redisStore) Get(ctx context.Context, key string) (Item, error) {
+	if err := checkKey("key", key); err != nil {
+		return Item{}, err
+	}
+	got, err := await(ctx, s, func() (map[string]string, error) {
+		return s.client.HGetAll(ctx, redisRecord+key).Result()
+	})
+	if err != nil {
+		return Item{}, err
+	}
+	item := Item{Key: key}
+	if v, ok := got["v"]; ok {
+		if _, err := fmt.Sscan(v, &item.Version); err != nil {
+			return Item{}, fmt.Errorf("%w: %s: the record %s has no version", ErrUnavailable, s.where, key)
+		}
+	}
+	value, ok := got["d"]
+	if !ok {
+		return item, ErrNotFound
+	}
+	item.Value = []byte(value)
+	return item, nil
+}
+
+func (s *redisStore) Put(ctx context.Context, item Item, lease Lease) error {
+	if err := checkItem(item); err != nil {
+		return err
+	}
+	leaseKey, token := redisLeases, int64(0)
+	if lease != nil {
+		mine, ok := lease.(*redisLease)
+		if !ok || mine.store != s {
+			return fmt.Errorf("store: %s: the lease is of another store", item.Key)
+		}
+		leaseKey, token = redisLeases+mine.name, mine.token
+	}
+	return s.change(ctx, item.Key, putScript,
+		[]string{redisRecord + item.Key, redisKeys, leaseKey}, item.Key, item.Version, item.Value, token, redisChanges)
+}
+
+func (s *redisStore) Delete(ctx context.Context, key string, version int64) error {
+	if err := checkKey("key", key); err != nil {
+		return err
+	}
+	return s.change(ctx, key, deleteScript,
+		[]string{redisRecord + key, redisKeys}, key, version, redisChanges)
+}
+
+// change runs a script that answers "ok" or why nothing was written.
+func (s *redisStore) change(ctx context.Context, key string, script *redis.Script, keys []string, args ...any) error {
+	answer, err := await(ctx, s, func() (string, error) {
+		return script.Run(ctx, s.client, keys, args...).Text()
+	})
+	switch {
+	case err != nil:
+		return err
+	case answer == "lost":
+		return fmt.Errorf("%w: %s was not written", ErrLeaseLost, key)
+	case answer == "none":
+		return ErrNotFound
+	case answer != "ok":
+		return fmt.Errorf("%w: %s", ErrConflict, key)
+	}
+	return nil
+}
+
+func (s *redisStore) List(ctx context.Context, prefix, after string, limit int) ([]Item, error) {
+	if err := checkList(prefix, after, limit); err != nil {
+		return nil, err
+	}
+	low, high := "-", "+"
+	if prefix != "" {
+		low, high = "["+prefix, "("+afterPrefix(prefix)
+	}
+	if after != "" && after >= prefix {
+		low = "(" + after
+	}
+	if prefix != "" && low[1:] >= high[1:] {
+		return nil, nil
+	}
+	rows, err := await(ctx, s, func() ([]any, error) {
+		return listScript.Run(ctx, s.client, []string{redisKeys}, low, high, limit, redisRecord).Slice()
+	})
+	if err != nil {
+		return nil, err
+	}
+	var items []Item
+	for ; len(rows) >= 3; rows = rows[3:] {
+		key, _ := rows[0].(string)
+		version, _ := rows[1].(string)
+		value, _ := rows[2].(string)
+		item := Item{Key: key, Value: []byte(value)}
+		if _, err := fmt.Sscan(version, &item.Version); err != nil {
+			return nil, fmt.Errorf("%w: %s: the record %s has no version", ErrUnavailable, s.where, key)
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// Ping writes, since a replica and a full server still read.
+func (s *redisStore) Ping(ctx context.Context) error {
+	_, err := await(ctx, s, func() (string, error) {
+		return s.client.Set(ctx, redisPing, time.Now().UnixMilli(), time.Minute).Result()
+	})
+	return err
+}
+
+// Close ends every Watch and the connections.
+func (s *redisStore) Close() error {
+	var err error
+	s.once.Do(func() {
+		close(s.closed)
+		err = s.client.Close()
+	})
+	return err
+}
+
+// await ends with the context even where it is cancelled without a deadline,
+// which the client does not notice while it waits for the server: its own
+// timeouts then end what is left behind.
+func await[T any](ctx context.Context, s *redisStore, f func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	var zero T
+	if ctx.Err() != nil {
+		return zero, fmt.Errorf("store: %w", ctx.Err())
+	}
+	done := make(chan answer, 1)
+	go func() {
+		v, err := f()
+		done <- answer{v, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, s.fail(ctx, a.err)
+	case <-ctx.Done():
+		return zero, s.fail(ctx, ctx.Err())
+	}
+}
+
+// fail gives an error of Redis its class. The end of the context stays what it
+// is.
+func (s *redisStore) fail(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("store: %s did not answer in time: %w", s.where, ctx.Err())
+	}
+	hint := "see whether it runs and can be reached"
+	switch text := err.Error(); {
+	case errors.Is(err, redis.ErrClosed):
+		hint = "the store is closed"
+	case redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOAUTH"):
+		hint = "it refused the user and password of the storage url"
+	case redis.HasErrorPrefix(err, "NOPERM"):
+		hint = "its user needs the commands of scripts, hashes, sorted sets and pub/sub on {toolvault}:*"
+	case redis.HasErrorPrefix(err, "READONLY"):
+		hint = "it is a replica; name the master, or use redis-sentinel://"
+	case strings.Contains(text, "tls:"), strings.Contains(text, "x509:"):
+		hint = "TLS failed; see its certificate, and whether the url should say rediss://"
+	}
+	return fmt.Errorf("%w: %s: %s: %w", ErrUnavailable, s.where, hint, err)
+}

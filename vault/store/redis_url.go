@@ -1,0 +1,134 @@
+package store
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// redisOptions reads a URL:
+//
+//	redis://[USER:PASSWORD@]HOST[:PORT][/DB]       one server; rediss:// with TLS
+//	redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB]
+//	redis-cluster://[USER:PASSWORD@]HOST[:PORT],…
+//
+// with ?tls=true for the last two, and ?sentinel_username= and
+// ?sentinel_password= for sentinels that ask for them. It is read by hand, since
+// a list of hosts is no URL for net/url, whose errors would quote the password.
+func redisOptions(raw string) (*redis.UniversalOptions, error) {
+	scheme, rest, _ := strings.Cut(raw, "://")
+	rest, query, _ := strings.Cut(rest, "?")
+	authority, path, _ := strings.Cut(rest, "/")
+	user, hosts := "", authority
+	if i := strings.LastIndex(authority, "@"); i >= 0 {
+		user, hosts = authority[:i], authority[i+1:]
+	}
+	o := &redis.UniversalOptions{
+		ContextTimeoutEnabled:    true, // else a deadline does not end a wait for a silent server
+		DialTimeout:              2 * time.Second,
+		DialerRetries:            1, // the command is repeated instead
+		ReadTimeout:              3 * time.Second,
+		WriteTimeout:             3 * time.Second,
+		MaxRetries:               2,
+		IsClusterMode:            scheme == "redis-cluster",
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	var err error
+	name, password, _ := strings.Cut(user, ":")
+	if o.Username, err = url.PathUnescape(name); err == nil {
+		o.Password, err = url.PathUnescape(password)
+	}
+	if err != nil {
+		return nil, errors.New("storage url: the user or password has a % that begins no escape: write it as %25")
+	}
+	port := "6379"
+	if scheme == "redis-sentinel" {
+		port = "26379"
+	}
+	if o.Addrs, err = hostList(hosts, port); err != nil {
+		return nil, err
+	}
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errors.New("storage url: what stands behind the ? cannot be read")
+	}
+	if err := pathAndQuery(o, scheme, path, q); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func pathAndQuery(o *redis.UniversalOptions, scheme, path string, q url.Values) error {
+	db := path
+	switch scheme {
+	case "redis-sentinel":
+		o.MasterName, db, _ = strings.Cut(path, "/")
+		if o.MasterName == "" {
+			return errors.New("storage url: redis-sentinel:// needs the name of the master: redis-sentinel://HOST:26379/MASTER")
+		}
+	case "redis-cluster":
+		if db != "" {
+			return errors.New("storage url: a Redis Cluster has no numbered databases: leave out what follows the hosts")
+		}
+	default:
+		if len(o.Addrs) > 1 {
+			return fmt.Errorf("storage url: %s:// takes one host: for several write redis-sentinel:// or redis-cluster://", scheme)
+		}
+	}
+	if db != "" {
+		n, err := strconv.Atoi(db)
+		if err != nil || n < 0 {
+			return errors.New("storage url: the database must be a number, e.g. redis://HOST:6379/0")
+		}
+		o.DB = n
+	}
+	secure := scheme == "rediss"
+	for key, values := range q {
+		switch key {
+		case "tls":
+			yes, err := strconv.ParseBool(values[0])
+			if err != nil {
+				return errors.New("storage url: tls is true or false")
+			}
+			secure = secure || yes
+		case "sentinel_username":
+			o.SentinelUsername = values[0]
+		case "sentinel_password":
+			o.SentinelPassword = values[0]
+		default:
+			return errors.New("storage url: behind the ? only tls, sentinel_username and sentinel_password are known")
+		}
+	}
+	if secure {
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return nil
+}
+
+func hostList(hosts, port string) ([]string, error) {
+	var addrs []string
+	for h := range strings.SplitSeq(hosts, ",") {
+		switch {
+		case h == "":
+			return nil, errors.New("storage url: it names no host, e.g. redis://127.0.0.1:6379/0")
+		case strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]"): // IPv6 without a port
+			h = net.JoinHostPort(strings.Trim(h, "[]"), port)
+		case !strings.Contains(h, ":"):
+			h = net.JoinHostPort(h, port)
+		}
+		_, p, err := net.SplitHostPort(h)
+		if n, perr := strconv.Atoi(p); err != nil || perr != nil || n < 1 || n > 65535 {
+			return nil, fmt.Errorf("storage url: %q is not HOST:PORT", h)
+		}
+		addrs = append(addrs, h)
+	}
+	return addrs, nil
+}

@@ -1,0 +1,137 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// Redis starts a redis-server for one test on a free loopback port, in a
+// temporary folder and without persistence, and returns its URL. Where there is
+// no redis-server, miniredis stands in, and the test's log says so.
+func Redis(t testing.TB) string {
+	t.Helper()
+	return StartRedis(t).URL
+}
+
+// RedisServer is a Redis that can be stopped and started again on its port.
+type RedisServer struct {
+	URL  string
+	Real bool // a redis-server, not miniredis
+
+	t        testing.TB
+	settings []string
+	path     string
+	port     string
+	dir      string
+	cmd      *exec.Cmd
+	mini     *miniredis.Miniredis
+}
+
+// StartRedis is Redis for tests that stop the server on the way, or that need
+// other settings ("--requirepass", "x"), which miniredis does not take.
+func StartRedis(t testing.TB, settings ...string) *RedisServer {
+	t.Helper()
+	r := &RedisServer{t: t, dir: t.TempDir(), settings: settings}
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Log("there is no redis-server here: miniredis stands in for it")
+		r.mini = miniredis.RunT(t)
+		r.URL = "redis://" + r.mini.Addr() + "/0"
+		return r
+	}
+	r.path, r.Real = path, true
+	for range 5 { // another process may take the free port before the server does
+		r.port = FreePort(t)
+		if err = r.start(); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Stop)
+	r.URL = "redis://127.0.0.1:" + r.port + "/0"
+	return r
+}
+
+// Stop kills the server; its records are gone.
+func (r *RedisServer) Stop() {
+	if r.mini != nil {
+		r.mini.Close()
+		return
+	}
+	if r.cmd != nil {
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait()
+		r.cmd = nil
+	}
+}
+
+// Start starts it again, empty, on the same port.
+func (r *RedisServer) Start() {
+	r.t.Helper()
+	var err error
+	if r.mini != nil {
+		err = r.mini.Restart()
+	} else {
+		err = r.start()
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *RedisServer) start() error {
+	args := []string{"--port", r.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+		"--dir", r.dir, "--loglevel", "warning"}
+	r.cmd = exec.Command(r.path, append(args, r.settings...)...)
+	if err := r.cmd.Start(); err != nil {
+		return fmt.Errorf("start redis-server: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for {
+		if answers(r.port) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			r.Stop()
+			return fmt.Errorf("redis-server on port %s does not answer", r.port)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// answers reports whether a server on the port answers a ping, be it by asking
+// for a password.
+func answers(port string) bool {
+	c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	_, _ = c.Write([]byte("PING\r\n"))
+	b := make([]byte, 5)
+	n, _ := c.Read(b)
+	return string(b[:n]) == "+PONG" || string(b[:n]) == "-NOAU"
+}
+
+// FreePort is a loopback port on which nobody listens just now.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}

@@ -1,0 +1,81 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// exchange trades a refresh token for a new access token (RFC 6749 section 6)
+// and returns the record that then stands for the credential. The error wraps
+// ErrNeedsConsent where the refresh token is dead, ErrInvalid where the app is
+// refused, ErrUnavailable for all that may pass.
+//
+// A service may answer a refusal with HTTP 200 and "ok": false, as Slack does
+// (docs.slack.dev/reference/methods/oauth.v2.access), and may rotate the refresh
+// token or not. The library bounds the answer to 1 MiB.
+func (v *Vault) exchange(ctx context.Context, service string, app App, old Stored) (Stored, error) {
+	c := oauth2.Config{
+		ClientID: app.ClientID, ClientSecret: app.ClientSecret.Reveal(),
+		Endpoint: oauth2.Endpoint{TokenURL: app.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
+	}
+	if app.ClientAuthInBody || app.ClientSecret.Empty() {
+		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	asked := v.now()
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, v.http)
+	t, err := c.TokenSource(ctx, &oauth2.Token{RefreshToken: old.Refresh.Reveal()}).Token()
+	if err != nil {
+		return Stored{}, v.refusal(service, err)
+	}
+	next := old
+	next.Secret, next.Refresh = NewSecret(t.AccessToken), NewSecret(t.RefreshToken)
+	next.Updated = asked.UTC()
+	next.Expires = time.Time{}
+	if in := t.ExpiresIn; in > 0 {
+		next.Expires = asked.Add(time.Duration(min(in, maxLife)) * time.Second).UTC()
+	}
+	if granted, ok := t.Extra("scope").(string); ok && granted != "" && len(granted) <= 8<<10 {
+		next.Scope = granted
+	}
+	if err := next.check(); err != nil {
+		return Stored{}, fmt.Errorf("%w: the token endpoint of %s answered with a token that cannot be used: %w", ErrUnavailable, service, err)
+	}
+	return next, nil
+}
+
+// maxLife bounds what an upstream says of a token's life, in seconds.
+const maxLife = 10 * 365 * 24 * 3600
+
+// refusal tells apart what a token endpoint may answer. Of its text only the
+// error code is kept, and only if it looks like one.
+func (v *Vault) refusal(service string, err error) error {
+	var r *oauth2.RetrieveError
+	if !errors.As(err, &r) {
+		// The error of a request names the URL and the cause, neither secret;
+		// that of an answer that was not JSON quotes nothing of it.
+		return fmt.Errorf("%w: the token endpoint of %s could not be used: %w", ErrUnavailable, service, err)
+	}
+	code, status := r.ErrorCode, r.Response.StatusCode
+	if code == "" || len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") != "" {
+		code = "no error code"
+	}
+	switch code {
+	case "invalid_grant", "invalid_refresh_token", "token_revoked", "token_expired", "account_inactive":
+		return fmt.Errorf("%w: %s no longer accepts the refresh token (%s)", ErrNeedsConsent, service, code)
+	case "invalid_client", "unauthorized_client", "bad_client_secret", "invalid_client_id":
+		return fmt.Errorf("%w: %s refused the OAuth app (%s): correct services.%s.oauth in the config", ErrInvalid, service, code, service)
+	case "temporarily_unavailable", "server_error", "ratelimited", "rate_limited", "internal_error", "fatal_error",
+		"service_unavailable", "request_timeout":
+		return fmt.Errorf("%w: %s does not issue tokens just now (%s)", ErrUnavailable, service, code)
+	}
+	if status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout || status/100 == 2 {
+		return fmt.Errorf("%w: %s refused to refresh the token (HTTP %d, %s)", ErrInvalid, service, status, code)
+	}
+	return fmt.Errorf("%w: %s does not issue tokens just now (HTTP %d)", ErrUnavailable, service, status)
+}
