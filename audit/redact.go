@@ -85,11 +85,14 @@ func (r *Redactor) json(raw json.RawMessage, sensitive, secrets []string, all bo
 	if len(raw) > maxRedactBytes {
 		return json.RawMessage(`"` + masked + `"`)
 	}
-	w := walker{in: raw, set: r.sets.get(secrets), all: all}
+	w := walker{in: string(raw), set: r.sets.get(secrets), all: all}
 	err := w.document(sensitive)
 	switch err {
 	case nil:
-		return w.result()
+		if w.out == nil {
+			return raw
+		}
+		return append(w.out, w.in[w.done:]...)
 	case errTooDeep:
 		return json.RawMessage(`"` + masked + `"`)
 	}

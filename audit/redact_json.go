@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 )
@@ -14,20 +13,13 @@ var (
 // walker goes over a JSON text once: it checks the syntax (RFC 8259), and copies
 // to out only from the first change on.
 type walker struct {
-	in  []byte
+	in  string
 	pos int
 	set *needles
 	all bool // by name and shape too, not only by value
 
 	out  []byte
 	done int // in has been copied to out up to here, if out is not nil
-}
-
-func (w *walker) result() json.RawMessage {
-	if w.out == nil {
-		return w.in
-	}
-	return append(w.out, w.in[w.done:]...)
 }
 
 // replace puts a JSON string in place of in[from:pos].
@@ -99,7 +91,7 @@ func (w *walker) value(depth int, places []string, secret bool) error {
 	if err := w.number(); err != nil {
 		return err
 	}
-	if secret || len(find(w.set, w.in[start:w.pos])) > 0 {
+	if secret || len(w.set.find(w.in[start:w.pos])) > 0 {
 		w.replace(start, masked)
 	}
 	return nil
@@ -233,10 +225,6 @@ func (w *walker) str(secret bool) error {
 
 // mend masks secrets within the string in[start:pos].
 func (w *walker) mend(start int, escaped bool) {
-	inner := w.in[start+1 : w.pos-1]
-	if !escaped && len(find(w.set, inner)) == 0 && (!w.all || !suspicious(inner)) {
-		return
-	}
 	s := text(w.in[start:w.pos], escaped)
 	t := w.set.mask(s)
 	if w.all {
@@ -247,23 +235,8 @@ func (w *walker) mend(start int, escaped bool) {
 	}
 }
 
-// suspicious reports whether a string is worth a closer look for shapes.
-func suspicious(s []byte) bool {
-	if len(s) < shortestSecret {
-		return false
-	}
-	word := true
-	for _, c := range s {
-		if starts[c] && (word || c == ':' || c == '=' || c == '-') {
-			return true
-		}
-		word = !isAlnum(c)
-	}
-	return false
-}
-
 func (w *walker) word(s string) error {
-	if len(w.in)-w.pos < len(s) || string(w.in[w.pos:w.pos+len(s)]) != s {
+	if !strings.HasPrefix(w.in[w.pos:], s) {
 		return errSyntax
 	}
 	w.pos += len(s)

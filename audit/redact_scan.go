@@ -20,7 +20,7 @@ func (w *walker) skipString() (escaped bool, err error) {
 		switch c := w.in[w.pos]; {
 		case c == '"':
 			w.pos++
-			if !ascii && !utf8.Valid(w.in[start:w.pos]) {
+			if !ascii && !utf8.ValidString(w.in[start:w.pos]) {
 				escaped = true
 			}
 			return escaped, nil
@@ -63,13 +63,13 @@ func isHex(c byte) bool {
 }
 
 // text decodes a string with its quotes.
-func text(quoted []byte, escaped bool) string {
+func text(quoted string, escaped bool) string {
 	if !escaped {
-		return string(quoted[1 : len(quoted)-1])
+		return quoted[1 : len(quoted)-1]
 	}
 	var s string
-	if json.Unmarshal(quoted, &s) != nil {
-		return string(quoted) // cannot be: its syntax has been checked
+	if json.Unmarshal([]byte(quoted), &s) != nil {
+		return quoted // cannot be: its syntax has been checked
 	}
 	return s
 }

@@ -14,7 +14,7 @@ type shape struct {
 
 // The vendors' documented prefixes. More characters than letters and digits that
 // a token may have stand in more.
-var shapeList = map[byte][]shape{
+var shapeList = [256][]shape{
 	'x': {{"xoxb-", 8, "-"}, {"xoxp-", 8, "-"}, {"xoxa-", 8, "-"}, {"xoxr-", 8, "-"}, {"xoxs-", 8, "-"}, {"xoxo-", 8, "-"},
 		{"xoxc-", 8, "-"}, {"xoxd-", 8, "-%_+/="}, {"xoxe.xox", 8, "-."}, {"xoxe-", 8, "-"}, {"xapp-", 8, "-"}, {"xwfp-", 8, "-"}}, // api.slack.com/concepts/token-types
 	'p': {{"pat-na", 8, "-"}, {"pat-eu", 8, "-"}, {"pat-ap", 8, "-"}, {"pat-ca", 8, "-"}, {"pcsk_", 8, "_"}}, // HubSpot, Pinecone
@@ -33,7 +33,7 @@ var shapeList = map[byte][]shape{
 // starts tells in one look whether a byte can begin something.
 var starts = func() (t [256]bool) {
 	for c := range shapeList {
-		t[c] = true
+		t[c] = len(shapeList[c]) > 0
 	}
 	for _, c := range "BbAa-:=" {
 		t[c] = true
@@ -49,15 +49,18 @@ func isAlnum(c byte) bool {
 // sensitive names that stand in the text as name=value, "name":"value" or as a
 // header.
 func shapes(s string) string {
+	if len(s) < shortestSecret {
+		return s
+	}
 	var b []byte
 	at := 0
 	for i := 0; i < len(s); {
-		if !starts[s[i]] {
+		if c := s[i]; !starts[c] || i > 0 && isAlnum(s[i-1]) && isAlnum(c) {
 			i++
 			continue
 		}
 		from, to := shapeAt(s, i, at)
-		if to <= from {
+		if to <= from || strings.TrimSuffix(s[from:to], "]") == "[redacted" {
 			i++
 			continue
 		}
@@ -72,7 +75,7 @@ func shapes(s string) string {
 }
 
 // shapeAt returns what to mask where s[i] can begin something; nothing before
-// least may be taken.
+// least, which has been masked, is looked at.
 func shapeAt(s string, i, least int) (from, to int) {
 	switch s[i] {
 	case ':':
@@ -84,9 +87,6 @@ func shapeAt(s string, i, least int) (from, to int) {
 		return queryValue(s, i, least)
 	case '-':
 		return privateKey(s, i)
-	}
-	if i > 0 && isAlnum(s[i-1]) {
-		return 0, 0
 	}
 	if c := s[i] | 0x20; c == 'b' {
 		return scheme(s, i)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestKnownShapes(t *testing.T) {
@@ -128,7 +129,7 @@ func TestByValue(t *testing.T) {
 				if strings.Contains(got, form) {
 					t.Fatalf("form %d of %q survives in %q", i, secret, got)
 				}
-				if form == secret && len(text) > len(form)+40 && !strings.HasPrefix(got, strings.Repeat(".", 50)) {
+				if strings.HasPrefix(text, "....") && !strings.HasPrefix(got, strings.Repeat(".", 50)) {
 					t.Errorf("too much is gone: %q", got)
 				}
 				raw, _ := json.Marshal(map[string]any{"k " + text: []string{text}})
@@ -226,8 +227,8 @@ func FuzzRedact(f *testing.F) {
 	f.Add("\"\xff\xfe\"", "\xff\xfe\xff\xfe12345", 1, 2)
 	r := NewRedactor()
 	f.Fuzz(func(t *testing.T, text, secret string, form, at int) {
-		if len(secret) < shortestSecret || strings.ContainsAny(secret, "[]*") {
-			return // parts of the masks themselves
+		if len(secret) < shortestSecret || strings.ContainsAny(secret, "[]*") || !utf8.ValidString(secret) {
+			return // parts of the masks themselves; and JSON cannot carry what is not UTF-8
 		}
 		all := forms(secret)
 		planted := all[abs(form)%len(all)]
@@ -267,7 +268,7 @@ func FuzzSyntax(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		w := walker{in: raw, set: newNeedles(nil)}
+		w := walker{in: string(raw), set: newNeedles(nil)}
 		err := w.document(nil)
 		if err != errTooDeep && (err == nil) != json.Valid(raw) {
 			t.Fatalf("%q: %v, valid %v", raw, err, json.Valid(raw))

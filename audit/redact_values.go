@@ -6,11 +6,15 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"hash/maphash"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // needle is one form of a secret, without its text: a keyed fingerprint, by
@@ -39,7 +43,7 @@ const (
 	block     = 3
 )
 
-// blockHash spreads three characters; salt keeps the table from telling them.
+// blockHash spreads three characters over the tables.
 func blockHash(a, b, c byte) uint16 {
 	return uint16((uint32(a)<<16|uint32(b)<<8|uint32(c))*2654435761>>16) & (shiftSize - 1)
 }
@@ -102,9 +106,10 @@ func newNeedles(secrets []string) *needles {
 func plainForms(secret string) []string {
 	quoted := string(appendJSONString(nil, secret))
 	quoted = quoted[1 : len(quoted)-1]
-	html := strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(quoted) // as encoding/json writes it
+	marshalled, _ := json.Marshal(secret) // with its escapes of < > & and U+2028; a string cannot fail
+	goJSON := string(marshalled[1 : len(marshalled)-1])
 	forms := []string{
-		secret, quoted, html, strings.ReplaceAll(quoted, "/", `\/`),
+		secret, quoted, goJSON, strings.ReplaceAll(quoted, "/", `\/`), asciiJSON(quoted),
 		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
 	}
 	query := url.QueryEscape(secret)
@@ -113,6 +118,21 @@ func plainForms(secret string) []string {
 		forms = append(forms, s, lowerEscapes(s))
 	}
 	return forms
+}
+
+// asciiJSON writes what is not ASCII as \u escapes, as many encoders do.
+func asciiJSON(quoted string) string {
+	var b []byte
+	for _, r := range quoted {
+		if r < utf8.RuneSelf {
+			b = append(b, byte(r))
+			continue
+		}
+		for _, u := range utf16.Encode([]rune{r}) {
+			b = fmt.Appendf(b, `\u%04x`, u)
+		}
+	}
+	return string(b)
 }
 
 // lowerEscapes writes %2F as %2f.
@@ -133,7 +153,7 @@ type span struct {
 }
 
 // find returns where needles stand, merged where they overlap.
-func find[T string | []byte](n *needles, s T) []span {
+func (n *needles) find(s string) []span {
 	if n.window == 0 || len(s) < n.window {
 		return nil
 	}
@@ -148,7 +168,7 @@ func find[T string | []byte](n *needles, s T) []span {
 		longest := 0
 		var hit span
 		for _, c := range n.buckets[h] {
-			if from+c.length > len(s) || c.length <= longest || maphash.String(n.seed, string(s[from:from+c.length])) != c.print {
+			if from+c.length > len(s) || c.length <= longest || maphash.String(n.seed, s[from:from+c.length]) != c.print {
 				continue
 			}
 			longest = c.length
@@ -180,7 +200,7 @@ func isBase64(c byte) bool {
 // another needle: then it masks again, at last the whole text.
 func (n *needles) mask(s string) string {
 	for range 4 {
-		spans := find(n, s)
+		spans := n.find(s)
 		if len(spans) == 0 {
 			return s
 		}

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// The log under attack: records 0 to 4 in batches of one, 5 alone, then 6 to 12
-// in one batch, then 13.
+// The log under attack: records 0 to 5 each in a batch of its own, 6 to 12 in
+// one, then 13.
 func attacked(t *testing.T) (dir string, lines [][]byte) {
 	dir = t.TempDir()
 	l := openTest(t, dir)
-	appendN(t, l, 0, 5)
-	appendTogether(t, l, 5, 7)
+	appendN(t, l, 0, 6)
+	appendTogether(t, l, 6, 7)
 	appendN(t, l, 13, 1)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

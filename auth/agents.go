@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toolvault/auth/scope"
+	"toolvault/schemas/near"
 	"toolvault/vault/store"
 )
 
@@ -125,5 +126,5 @@ func (e *UnknownAgentError) Error() string {
 }
 
 func (a *Agents) unknown(id string) error {
-	return &UnknownAgentError{ID: id, Near: nearest(id, slices.Collect(maps.Keys(*a.view.Load())))}
+	return &UnknownAgentError{ID: id, Near: near.Match(id, slices.Collect(maps.Keys(*a.view.Load())))}
 }

@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+
+	"toolvault/schemas/near"
 )
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -119,9 +121,9 @@ func (l *linter) argument(at int64, name string) {
 		message = fmt.Sprintf("%s has no argument %q", l.pattern, clip(name, 60))
 	}
 	names := slices.Sorted(maps.Keys(l.known.args))
-	switch near := nearest(name, names); {
-	case near != "":
-		l.fail(at, "%s; did you mean %q?", message, near)
+	switch meant := near.Match(name, names); {
+	case meant != "":
+		l.fail(at, "%s; did you mean %q?", message, meant)
 	case len(names) == 0:
 		l.fail(at, "%s: it takes none", message)
 	default:
@@ -174,8 +176,8 @@ func issueError(field string, issues *cel.Issues) *RuleError {
 
 func sentence(message string) string {
 	if m := undeclared.FindStringSubmatch(message); m != nil {
-		if near := nearest(m[1], variableNames); near != "" {
-			return fmt.Sprintf("there is no %q; did you mean %q?", clip(m[1], 60), near)
+		if meant := near.Match(m[1], variableNames); meant != "" {
+			return fmt.Sprintf("there is no %q; did you mean %q?", clip(m[1], 60), meant)
 		}
 		return fmt.Sprintf("there is no %q: a rule knows %s, and the functions of CEL", clip(m[1], 60), strings.Join(variableNames, ", "))
 	}

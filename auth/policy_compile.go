@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+
+	"toolvault/schemas/near"
 )
 
 // Bounds on a policy, and on what one rule may do.
@@ -179,7 +181,7 @@ func (c *compiler) nearPattern(pattern string) string {
 			candidates = append(candidates, t.Service+"_*")
 		}
 	}
-	return nearest(pattern, candidates)
+	return near.Match(pattern, candidates)
 }
 
 func argVariables(known shape) []cel.EnvOption {

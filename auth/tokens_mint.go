@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"toolvault/auth/scope"
+	"toolvault/schemas/near"
 )
 
 // How long a token lives.
@@ -128,8 +129,8 @@ func (t *Tokens) grants(agent Agent, r Request) (scope.Grants, error) {
 			return nil, fmt.Errorf("agent %q has no tasks, so none %q: leave the task out, or declare it under `tasks:` in the config", agent.ID, clip(r.Task, 80))
 		case !ok:
 			names := slices.Sorted(maps.Keys(agent.Tasks))
-			if near := nearest(r.Task, names); near != "" {
-				return nil, fmt.Errorf("agent %q has no task %q; did you mean %q?", agent.ID, clip(r.Task, 80), near)
+			if meant := near.Match(r.Task, names); meant != "" {
+				return nil, fmt.Errorf("agent %q has no task %q; did you mean %q?", agent.ID, clip(r.Task, 80), meant)
 			}
 			return nil, fmt.Errorf("agent %q has no task %q: it has %s", agent.ID, clip(r.Task, 80), clip(strings.Join(names, ", "), 200))
 		case grants == nil:

@@ -68,6 +68,9 @@ func bind(s Service, t Tool, file schemas.Tool) (*bound, error) {
 		if !ok {
 			return nil, fmt.Errorf("schemas/%s/%s.json: %s has no scope %q", s.Name, t.Name, s.Name, file.Scope)
 		}
+		if file.Write() && !d.Write {
+			return nil, fmt.Errorf("schemas/%s/%s.json: the tool changes something, and the scope %q only reads", s.Name, t.Name, d.Name)
+		}
 		b.template.Name = d.Name
 	}
 	return b, nil
@@ -86,7 +89,7 @@ func (b *bound) need(args map[string]any) (scope.Need, *fault.Error) {
 	argument, after, _ := strings.Cut(rest, "}")
 	value, _ := args[argument].(string)
 	for _, v := range []string{value, "custom"} {
-		if d, ok := b.service.Scopes.Lookup(before + v + after); ok {
+		if d, ok := b.service.Scopes.Lookup(before + v + after); ok && (d.Write || !n.Write) {
 			n.Name = d.Name
 			return n, nil
 		}

@@ -387,6 +387,15 @@ func TestACallThatHangsEndsWithItsDeadline(t *testing.T) {
 	}
 }
 
+func TestAToolThatWritesNeedsAScopeThatWrites(t *testing.T) {
+	files, err := schemas.LoadFS(shelfFiles)
+	must(t, err)
+	files[0].Annotations.ReadOnly = false
+	if _, err := tools.NewGateway(tools.Options{Services: []tools.Service{shelf("")}, Schemas: files}); err == nil || !strings.Contains(err.Error(), "only reads") {
+		t.Error(err)
+	}
+}
+
 func TestAToolWithoutAFileAndAFileWithoutAToolAreErrors(t *testing.T) {
 	files, err := schemas.LoadFS(shelfFiles)
 	must(t, err)

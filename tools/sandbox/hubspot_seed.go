@@ -10,7 +10,9 @@ func (p *hubspotPortal) seed() {
 		{"1283904522", "Jonas", "Brekke", "jonas.brekke@northwind.example", "Support"},
 		{"1283907760", "Tomoko", "Nomura", "tomoko.nomura@northwind.example", "Accounts"},
 	}
-	at := func(month time.Month, day, hour int) time.Time { return time.Date(2026, month, day, hour, 0, 0, 0, time.UTC) }
+	at := func(month time.Month, day, hour int) time.Time {
+		return time.Date(2026, month, day, hour, 0, 0, 0, time.UTC)
+	}
 	acme := p.add("companies", at(3, 2, 9), map[string]string{"name": "Acme", "domain": "acme.example", "industry": "MACHINERY", "city": "Rotterdam", "country": "Netherlands", "hubspot_owner_id": "1283907760"})
 	borealis := p.add("companies", at(5, 11, 10), map[string]string{"name": "Borealis Foods", "domain": "borealis.example", "industry": "FOOD_PRODUCTION", "city": "Tromsø", "country": "Norway", "hubspot_owner_id": "1283907760"})
 	person := func(first, last, email, company, job, stage string, created time.Time) *hubspotRecord {

@@ -149,6 +149,41 @@ func TestAnswersThatAreNoGood(t *testing.T) {
 	}
 }
 
+// counted counts what is read of a body.
+type counted struct {
+	io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (*counted) Close() error { return nil }
+
+// However much there is, no more is taken than may be kept.
+func TestNoMoreIsReadThanTheLimit(t *testing.T) {
+	for _, status := range []int{200, 500} {
+		body := &counted{Reader: io.LimitReader(endless{}, 64<<20)}
+		p := NewPool(roundTrip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: body, ContentLength: 64 << 20, Request: r}, nil
+		}))
+		c := p.Client(Endpoint{Service: "acme", BaseURL: "https://acme.example"}, &key{}, "call-1")
+		if f := failure(t, c.Do(within(t), Request{Path: "/x", MaxBytes: 1 << 20}, nil)); f.Status != status {
+			t.Errorf("got %+v", f)
+		}
+		if body.n > 1<<20+1 {
+			t.Errorf("HTTP %d: %d bytes were read", status, body.n)
+		}
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
 func TestUpstreamThatHangs(t *testing.T) {
 	for _, where := range []string{"before the header", "within the body"} {
 		t.Run(where, func(t *testing.T) {

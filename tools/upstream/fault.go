@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 
 	"code.dny.dev/ssrf"
@@ -110,15 +109,12 @@ func doubtful(f *fault.Error) *fault.Error {
 	return f
 }
 
-// quoted is what Go's HTTP errors repeat of an answer.
+// quoted is how Go's errors repeat an answer, or the URL of a request.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
 
 // cause is an error for the log: without a URL, which may hold arguments, and
 // without what a service said, which may be our own credential.
 func cause(err error) error {
-	if ue := (*url.Error)(nil); errors.As(err, &ue) {
-		err = ue.Err
-	}
 	return errors.New(clip(quoted.ReplaceAllString(err.Error(), "…"), 200))
 }
 

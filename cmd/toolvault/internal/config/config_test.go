@@ -207,6 +207,7 @@ func TestSmallAndOddFilesThatAreRight(t *testing.T) {
 		"a literal client id": "services: { slack: { oauth: { client_id: '1234567890.1234567890' } } }",
 		"a uuid client id":    "services: { hubspot: { oauth: { client_id: '0f8fad5b-d9cb-469f-a165-70867728950e' } } }",
 		"redis":               "storage: { url: 'rediss://tools@redis.example.com:6380/1' }",
+		"sentinels":           "storage: { url: 'redis-sentinel://s1:26379,s2,s3/main/0' }",
 		"redis by reference":  "storage: { url: 'env:REDIS_URL' }",
 		"file url":            "storage: { url: 'file:///var/lib/toolvault' }",
 		"a shared credential": "agents:\n- {agentId: a, credentials: [{service: metabase, type: api_key, source: 'vault:m', scope: read-only}]}\n- {agentId: b, credentials: [{service: metabase, type: api_key, source: 'vault:m', scope: read-write}]}",
