@@ -260,12 +260,12 @@ func firstID(r *mcp.CallToolResult) string {
 		return ""
 	}
 	var found struct {
-		Items []struct {
+		Results []struct {
 			ID string `json:"id"`
-		} `json:"items"`
+		} `json:"results"`
 	}
-	if json.Unmarshal(b, &found) != nil || len(found.Items) == 0 {
+	if json.Unmarshal(b, &found) != nil || len(found.Results) == 0 {
 		return ""
 	}
-	return found.Items[0].ID
+	return found.Results[0].ID
 }
