@@ -67,7 +67,7 @@ func (r *Redactor) Values(s string, secrets ...string) string {
 // sensitive lists (JSON pointers, RFC 6901, where * stands for every item or
 // member, e.g. "/properties/*/ssn"), and all strings, keys and numbers by value
 // and shape. The result is valid JSON with all keys in their order. What is not
-// JSON comes back as a JSON string; nothing (raw is empty) as nothing. Deeper
+// JSON, or has a secret across two values, comes back as a JSON string; nothing (raw is empty) as nothing. Deeper
 // than 200 levels or over 16 MiB it is masked whole.
 func (r *Redactor) JSON(raw json.RawMessage, sensitive []string, secrets ...string) json.RawMessage {
 	return r.json(raw, sensitive, secrets, true)
@@ -87,16 +87,21 @@ func (r *Redactor) json(raw json.RawMessage, sensitive, secrets []string, all bo
 	}
 	w := walker{in: string(raw), set: r.sets.get(secrets), all: all}
 	err := w.document(sensitive)
-	switch err {
-	case nil:
-		if w.out == nil {
-			return raw
-		}
-		return append(w.out, w.in[w.done:]...)
-	case errTooDeep:
+	if err == errTooDeep {
 		return json.RawMessage(`"` + masked + `"`)
 	}
-	text := w.set.mask(strings.ToValidUTF8(string(raw), "\ufffd"))
+	if err == nil {
+		out := raw
+		if w.out != nil {
+			out = append(w.out, w.in[w.done:]...)
+			w.in = string(out)
+		}
+		if len(w.set.find(w.in)) == 0 {
+			return out
+		}
+		// A secret stands across two values: then it is worth more than the form.
+	}
+	text := w.set.mask(strings.ToValidUTF8(w.in, "\ufffd"))
 	if all {
 		text = shapes(text)
 	}

@@ -157,7 +157,15 @@ func TestByValue(t *testing.T) {
 	}
 }
 
-// decoded joins all strings of a JSON text as their reader sees them.
+func TestSecretAcrossTokens(t *testing.T) {
+	r := NewRedactor()
+	if got := string(r.ValuesJSON([]byte(`{"a":null,"b":"x"}`), `null,"b`)); got != `"{\"a\":[redacted]\":\"x\"}"` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// decoded joins all strings of a JSON text as their reader sees them, by what is
+// in no secret of the tests.
 func decoded(raw []byte) string {
 	var v any
 	if json.Unmarshal(raw, &v) != nil {
@@ -168,14 +176,14 @@ func decoded(raw []byte) string {
 	walk = func(v any) {
 		switch v := v.(type) {
 		case string:
-			b.WriteString(v + "\x00")
+			b.WriteString(v + "[]")
 		case []any:
 			for _, e := range v {
 				walk(e)
 			}
 		case map[string]any:
 			for k, e := range v {
-				b.WriteString(k + "\x00")
+				b.WriteString(k + "[]")
 				walk(e)
 			}
 		}

@@ -278,7 +278,7 @@ func TestTailFollowsOtherProcesses(t *testing.T) {
 // The readers take any bytes: no panic, no endless loop, no error but a problem.
 func FuzzReaders(f *testing.F) {
 	dir := f.TempDir()
-	l := openTest(f, dir)
+	l := openTest(f, dir, func(o *Options) { o.Now = func() time.Time { return time.Unix(1_700_000_000, 0) } }) // the same in all workers
 	appendN(f, l, 0, 3)
 	l.Close()
 	seed, _ := os.ReadFile(segmentPath(dir, 0))
@@ -310,6 +310,8 @@ func FuzzReaders(f *testing.F) {
 			t.Fatal(err)
 		}
 		l.Close()
-		verified(t, dir, -1)
+		if r.Problem == nil { // Open reads what is new; old lines are for Verify
+			verified(t, dir, r.Records+1)
+		}
 	})
 }

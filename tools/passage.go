@@ -177,6 +177,7 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 		}
 	}()
 	c.client = c.g.Pool.Client(c.bound.service.Endpoint, (*applied)(c), c.callID)
+	c.client.Conceal(func(s string) string { return c.g.Redactor.Values(s, c.secrets...) })
 	out, err := c.bound.tool.Run(ctx, c.client, c.args.Raw)
 	if err != nil {
 		return nil, fault.From(err)

@@ -152,7 +152,7 @@ func freeAddress() (string, error) {
 // build makes a stripped static program of this tree.
 func build(ctx context.Context, dir string) (string, error) {
 	program := filepath.Join(dir, "toolvault")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "toolvault/cmd/toolvault")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", program, "toolvault/cmd/toolvault")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("toolvault could not be built: %w; give a program with -toolvault.\n%s", err, out)

@@ -32,7 +32,7 @@ func spellings(secret string) map[string]string {
 	quoted, _ := json.Marshal(secret)
 	return map[string]string{
 		"plain": secret, "base64": base64.StdEncoding.EncodeToString([]byte(secret)), "base64url": base64.RawURLEncoding.EncodeToString([]byte(secret)),
-		"hex": hex.EncodeToString([]byte(secret)), "url": url.QueryEscape(secret), "json": strings.Trim(string(quoted), `"`),
+		"hex": hex.EncodeToString([]byte(secret)), "url": url.QueryEscape(secret), "json": strings.Trim(string(quoted), `"`), "cut off": secret[:len(secret)*2/3], "its end": secret[len(secret)/3:],
 	}
 }
 

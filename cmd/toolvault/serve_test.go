@@ -183,11 +183,11 @@ func TestAChangedConfigIsPickedUpAndABrokenOneRefused(t *testing.T) {
 	}
 	write(good + "    policy:\n      - { tools: slack_post_message, deny: 'true' }\n")
 	eventually(t, "the new rule is in force", func() bool {
-		return strings.Contains(s.must(token, "slack_post_message", post).Text, "no tool of that name")
+		return strings.Contains(s.must(token, "slack_post_message", post).Body, "no tool of that name")
 	})
 	write("agents: [")
 	eventually(t, "the broken file is refused", func() bool { return strings.Contains(s.logs.String(), "the old one stays") })
-	if r := s.must(token, "slack_post_message", post); !strings.Contains(r.Text, "no tool of that name") {
+	if r := s.must(token, "slack_post_message", post); !strings.Contains(r.Body, "no tool of that name") {
 		t.Errorf("the old config is not in force: %s", r.Body)
 	}
 }

@@ -40,7 +40,8 @@ func verdicts() map[string]verdict {
 	add(fault.CredentialInvalid, true, newToken, "invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive",
 		"org_login_required", "two_factor_setup_required")
 	add(fault.NotPermitted, true, noAccess, "no_permission", "access_denied", "ekm_access_denied", "accesslimited", "team_access_not_granted",
-		"enterprise_is_restricted", "not_allowed_token_type", "app_access_restricted", "send_on_behalf_not_allowed", "user_not_visible", "not_visible")
+		"enterprise_is_restricted", "not_allowed_token_type", "app_access_restricted", "send_on_behalf_not_allowed", "user_not_visible", "not_visible", "no_access")
+	add(fault.NotPermitted, true, "That person or app takes no direct messages (%s). Post to a channel instead.", "messages_tab_disabled")
 	add(fault.NotPermitted, true, "The app is not a member of that channel (%s). A person has to invite it there (/invite @app), or choose another channel.",
 		"not_in_channel")
 	add(fault.NotFound, true, "Slack has no such channel that this credential can see (%s). Check the name with slack_list_channels; a private channel must have the app as a member.",
@@ -56,9 +57,11 @@ func verdicts() map[string]verdict {
 	add(fault.InvalidArguments, true, "The text is too long for Slack (%s). Make it shorter, or post it in parts.", "msg_too_long", "msg_blocks_too_long")
 	add(fault.InvalidArguments, true, "Slack did not accept the cursor (%s). Start again without it.", "invalid_cursor")
 	add(fault.InvalidArguments, true, badInput, "missing_argument", "no_text", "markdown_text_conflict", "limit_required", "time_in_past", "time_too_far",
-		"method_not_supported_for_channel_type", "not_reactable", "thread_locked", "too_many_attachments", "unknown_method", "method_deprecated")
+		"method_not_supported_for_channel_type", "not_reactable", "thread_locked", "too_many_attachments", "unknown_method", "method_deprecated",
+		"as_user_not_supported", "missing_file_data", "no_item_specified", "users_list_not_supplied", "not_enough_users", "attachment_payload_limit_exceeded")
 	add(fault.RateLimited, true, "Slack is limiting the rate of calls (%s).", "ratelimited", "rate_limited", "message_limit_exceeded")
 	add(fault.UpstreamUnavailable, false, tryLater, "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org")
+	add(fault.UpstreamUnavailable, true, tryLater, "external_channel_migrating", "list_record_comment_fetch_failed")
 	return v
 }
 
@@ -73,6 +76,9 @@ var families = []struct {
 	{"restricted_action", false, verdict{fault.NotPermitted, noAccess, true}},
 	{"cant_", false, verdict{fault.NotPermitted, noAccess, true}},
 	{"slack_connect_", false, verdict{fault.NotPermitted, noAccess, true}},
+	{"too_many_", false, verdict{fault.InvalidArguments, badInput, true}},
+	{"metadata_", false, verdict{fault.InvalidArguments, badInput, true}},
+	{"draft_", false, verdict{fault.Conflict, badInput, true}},
 	{"invalid_", false, verdict{fault.InvalidArguments, badInput, true}},
 	{"_not_found", true, verdict{fault.NotFound, unknownID, true}},
 }

@@ -107,6 +107,23 @@ func repositoryRoot(t testing.TB) string {
 	}
 }
 
+// Extension lists the texts of an extension of an operation, such as
+// "x-slack-errors" of POST /api/chat.postMessage.
+func (d *Description) Extension(method, path, name string) []string {
+	item := d.doc.Paths.Value(path)
+	if item == nil || item.GetOperation(method) == nil {
+		return nil
+	}
+	list, _ := item.GetOperation(method).Extensions[name].([]any)
+	var texts []string
+	for _, v := range list {
+		if s, ok := v.(string); ok {
+			texts = append(texts, s)
+		}
+	}
+	return texts
+}
+
 // Option changes what Guard checks.
 type Option func(*guard)
 

@@ -143,9 +143,9 @@ func TestWhoCalls(t *testing.T) {
 			``:                         "1",
 			`"claudecode/toolUseId":5`: "5",
 			`"openai/toolCallId":"o","tool_call_id":"t","claudecode/toolUseId":"c"`: "t",
-			`"openai/tool_call_id":""`:                                              "1",
-			`"tool_call_id":{"x":1}`:                                                "1",
-			`"tool_call_id":"a\u0000\nb\u202e"`:                                     "ab",
+			`"openai/tool_call_id":""`:          "1",
+			`"tool_call_id":{"x":1}`:            "1",
+			`"tool_call_id":"a\u0000\nb\u202e"`: "ab",
 		} {
 			if c := last(ask{meta: meta}); c.ToolCallID != want {
 				t.Errorf("_meta {%s}: tool call id %q, want %q", meta, c.ToolCallID, want)

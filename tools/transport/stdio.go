@@ -35,8 +35,11 @@ func ServeStdio(ctx context.Context, o Options, identity auth.Identity, in io.Re
 	if err != nil {
 		return err
 	}
-	s := &stdio{core: c, id: identity, out: out, grace: shutdownGrace, flights: map[string]*flight{}, broken: make(chan struct{})}
-	return s.run(ctx, in)
+	return newStdio(c, identity, out).run(ctx, in)
+}
+
+func newStdio(c *core, id auth.Identity, out io.Writer) *stdio {
+	return &stdio{core: c, id: id, out: out, grace: shutdownGrace, flights: map[string]*flight{}, broken: make(chan struct{})}
 }
 
 // stdio is the server of one client.

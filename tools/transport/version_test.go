@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 
 	"toolvault/auth"
 	"toolvault/tools"
-
-	"context"
 )
 
 // The header rules of 2026-07-28: what intermediaries read is what we do.
@@ -133,16 +132,10 @@ func TestOldVersions(t *testing.T) {
 		}
 	}
 	b := newBed(t)
-	for _, bad := range []string{"1999-01-01", "banana", "2025-11-26"} {
-		if bad == "banana" { // sorts after all dates: taken for a version of the future
-			continue
-		}
+	for _, bad := range []string{"1999-01-01", "2025-11-26", "banana"} { // the last sorts after every date
 		if r := b.do(ask{version: bad}); r.status != 400 {
 			t.Errorf("version %s: %d %s", bad, r.status, r.body)
 		}
-	}
-	if r := b.do(ask{version: "banana"}); r.status != 400 {
-		t.Errorf("version banana: %d %s", r.status, r.body)
 	}
 	if r := b.do(ask{version: "2025-06-18", header: h("Mcp-Protocol-Version", "2025-06-18", "Mcp-Protocol-Version", "1999-01-01")}); r.status != 400 {
 		t.Errorf("two versions: %d %s", r.status, r.body)

@@ -81,6 +81,7 @@ type Client struct {
 	stats    Stats
 	renewed  bool
 	streamed bool // the caller has seen a part of the answer: it cannot be asked for again
+	mask     func(string) string
 }
 
 // Client returns a client for one call.
@@ -196,7 +197,7 @@ func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Requ
 	defer func() { _ = resp.Body.Close() }()
 	c.stats.Status = resp.StatusCode
 	if h := c.endpoint.ResponseIDHeader; h != "" {
-		c.stats.RequestID = clip(resp.Header.Get(h), 128)
+		c.stats.RequestID = clip(string(c.concealed([]byte(resp.Header.Get(h)))), 128)
 	}
 	limit, good := req.MaxBytes, resp.StatusCode/100 == 2
 	if limit <= 0 {
@@ -206,7 +207,7 @@ func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Requ
 	case resp.StatusCode/100 == 3:
 		return nil, redirected(service, resp.StatusCode)
 	case good && req.Head != nil:
-		req.Head(resp.Header)
+		req.Head(c.concealedHeader(resp.Header))
 	}
 	if good && req.Stream != nil {
 		return nil, c.stream(ctx, req, resp, limit)
@@ -226,7 +227,7 @@ func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Requ
 		}
 		body = body[:limit]
 	}
-	return &Response{Service: service, Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	return &Response{Service: service, Status: resp.StatusCode, Header: resp.Header, Body: c.concealed(body)}, nil
 }
 
 // read reads at most limit bytes of a body.
@@ -241,7 +242,7 @@ func read(resp *http.Response, limit int64) ([]byte, error) {
 // stream gives the body to the caller.
 func (c *Client) stream(ctx context.Context, req *Request, resp *http.Response, limit int64) *fault.Error {
 	c.streamed = true
-	body := &watched{r: io.LimitReader(resp.Body, limit)}
+	body := &watched{r: c.concealedStream(io.LimitReader(resp.Body, limit))}
 	err := req.Stream(body)
 	switch {
 	case err == nil:

@@ -88,13 +88,11 @@ func (a *App) probe(ctx context.Context, s tools.Service, d vault.Declaration) (
 		return "", err
 	}
 	p := &probed{vault: a.Vault, cred: cred}
-	who, err := s.Probe(ctx, a.pool.Client(s.Endpoint, p, "check"))
+	client := a.pool.Client(s.Endpoint, p, "check")
+	client.Conceal(func(s string) string { return a.Redactor.Values(s, p.secrets()...) })
+	who, err := s.Probe(ctx, client)
 	if err != nil {
-		text := fault.From(err).Message
-		for _, secret := range p.secrets() {
-			text = a.Redactor.Values(text, secret)
-		}
-		return "", errors.New(text)
+		return "", errors.New(a.Redactor.Text(fault.From(err).Message, p.secrets()...))
 	}
 	return a.Redactor.Text(who, p.secrets()...), nil
 }

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"toolvault/auth"
 )
 
 // planted is what somebody pasted where it does not belong.
@@ -110,5 +113,20 @@ func TestWhatIsHiddenAndWhatIsShown(t *testing.T) {
 		if show(s) != `"`+s+`"` || scrub("no "+s) != "no "+s {
 			t.Errorf("%q is hidden", s)
 		}
+	}
+}
+
+// What others say of the file is looked at too.
+func TestACompilersMessageShowsNoSecret(t *testing.T) {
+	k := known()
+	k.Rules = func(_ string, rules []auth.Rule) error {
+		return errors.Join(
+			&auth.RuleError{Field: "allow", Line: 1, Column: 1, Message: "undeclared reference to '" + planted + "'"},
+			errors.New("cannot compile: "+planted))
+	}
+	_, err := Parse("c.yaml", []byte("agents: [{agentId: a, policy: [{tools: '*', allow: 'x'}]}]"), k)
+	var es Errors
+	if !errors.As(err, &es) || len(es) != 2 || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "undeclared reference") {
+		t.Errorf("%v", err)
 	}
 }
