@@ -104,3 +104,39 @@ func BenchmarkRedact(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkVerifyAndQuery(b *testing.B) {
+	const records = 64_000
+	dir := b.TempDir()
+	l := openTest(b, dir)
+	for from := 0; from < records; from += 16 {
+		appendTogether(b, l, from, 16)
+	}
+	l.Close()
+	b.Run("Verify", func(b *testing.B) {
+		for b.Loop() {
+			verified(b, dir, records)
+		}
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/records, "µs/record")
+	})
+	b.Run("QueryMiss", func(b *testing.B) {
+		for b.Loop() {
+			if list, err := Query(b.Context(), dir, Filter{Agent: "nobody"}); err != nil || len(list) != 0 {
+				b.Fatal(list, err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/records, "µs/record")
+	})
+	b.Run("QueryLast20", func(b *testing.B) {
+		for b.Loop() {
+			if list, err := Query(b.Context(), dir, Filter{Limit: 20}); err != nil || len(list) != 20 {
+				b.Fatal(list, err)
+			}
+		}
+	})
+	b.Run("Open", func(b *testing.B) {
+		for b.Loop() {
+			openTest(b, dir).Close()
+		}
+	})
+}

@@ -247,7 +247,7 @@ func TestTornTailIsCutAtAnyByte(t *testing.T) {
 	}
 	// Pages of the last write may be kept out of order: the checkpoint, not the records.
 	f, _ := os.OpenFile(segmentPath(dir, 0), os.O_APPEND|os.O_WRONLY, 0)
-	f.Write(make([]byte, 300))
+	f.Write(make([]byte, 3000)) // longer than what comes next
 	f.Write(batch[300:])
 	f.Close()
 	size := live.Size()

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -15,7 +17,7 @@ type report struct {
 	Work        string
 	Conns       []int
 	Rows        []*row
-	BinaryBytes int64         // of ours, stripped; 0: not built
+	BinaryBytes int64         // of our program, stripped if the bench has built it; 0: not measured
 	Sync        time.Duration // of one record by this disk
 }
 
@@ -94,7 +96,8 @@ func (r *row) figures(conns int) figures {
 
 func (r *report) printTables(out io.Writer) error {
 	_, _ = fmt.Fprintf(out, "\n%s, every request different, every answer checked\n\n", r.Work)
-	tw := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var table bytes.Buffer
+	tw := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(cells ...string) {
 		for _, c := range cells {
 			_, _ = fmt.Fprint(tw, c, "\t")
@@ -117,11 +120,14 @@ func (r *report) printTables(out io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
+	for l := range strings.Lines(table.String()) {
+		_, _ = fmt.Fprintln(out, strings.TrimRight(l, " \n"))
+	}
 	_, err := fmt.Fprintf(out, "\nRatios are to %s: rate, more is better; CPU, less is better.\n", r.Rows[0].Server)
 	if err != nil || r.BinaryBytes == 0 {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "Stripped program: %.1f MB. One durable record on this disk: %s ms (the median of 51).\n", float64(r.BinaryBytes)/1e6, ms(micros(r.Sync)))
+	_, err = fmt.Fprintf(out, "The program has %.1f MB. One durable record on this disk: %s ms (the median of 51).\n", float64(r.BinaryBytes)/1e6, ms(micros(r.Sync)))
 	if i := slices.IndexFunc(r.Rows, func(r *row) bool { return r.Server == ours }); err == nil && i > 0 {
 		_, err = fmt.Fprintf(out, "Added to the median at one connection: %s ms.\n", ms(r.Rows[i].figures(1).P50-r.Rows[0].figures(1).P50))
 	}

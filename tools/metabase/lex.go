@@ -154,8 +154,11 @@ func (l *lexer) quote(q byte) error {
 			i++
 		default:
 			k, inside := quoted, s[1:i]
-			if q == '\'' {
+			switch {
+			case q == '\'':
 				k, inside = text, ""
+			case q == '`' && (strings.ContainsAny(inside, `'";`) || strings.Contains(inside, "--") || strings.Contains(inside, "/*")):
+				return refuse("a name in backticks may not hold quotes, semicolons or comments, since not all databases quote names that way")
 			}
 			l.add(k, inside)
 			l.rest = s[i+1:]

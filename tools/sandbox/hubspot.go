@@ -163,10 +163,10 @@ func (p *hubspotPortal) send(w http.ResponseWriter, status int, body any) {
 // signed checks the token and that it has any of the scopes.
 func (p *hubspotPortal) signed(scopes []string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		t := p.tokens[secret]
 		switch {
-		case t == nil:
+		case t == nil || !bearer:
 			p.fail(w, http.StatusUnauthorized, "INVALID_AUTHENTICATION", "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview", nil)
 		case !t.expires.IsZero() && !p.now().Before(t.expires):
 			p.fail(w, http.StatusUnauthorized, "EXPIRED_AUTHENTICATION", fmt.Sprintf("The OAuth token used to make this call expired %d minute(s) ago.", int(p.now().Sub(t.expires).Minutes())), nil)

@@ -48,6 +48,10 @@ type metaQuery struct {
 func (m *metabase) query(sql string, values map[string]any) (*metaTable, error) {
 	q := &metaQuery{values: values}
 	for rest := strings.TrimRight(sql, " ;\n\t"); strings.TrimSpace(rest) != ""; {
+		if comment, ok := strings.CutPrefix(strings.TrimSpace(rest), "--"); ok {
+			_, rest, _ = strings.Cut(comment, "\n")
+			continue
+		}
 		g := metaToken.FindStringSubmatch(rest)
 		rest = rest[len(g[0]):]
 		switch {

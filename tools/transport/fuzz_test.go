@@ -144,7 +144,7 @@ func FuzzAppendText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		var back string
 		b := appendText(nil, s)
-		if err := json.Unmarshal(b, &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") && json.Valid([]byte(`"`+s+`"`)) {
+		if err := json.Unmarshal(b, &back); err != nil || back != string([]rune(s)) {
 			t.Fatalf("%q became %s (%v)", s, b, err)
 		}
 		if bytes.ContainsAny(b, "\n\r") {
