@@ -28,6 +28,7 @@ type passage struct {
 	lap    time.Time
 	ms     map[string]float64
 
+	timeout  time.Duration
 	bound    *bound
 	args     schemas.Arguments
 	need     scope.Need
@@ -42,7 +43,12 @@ type passage struct {
 
 func (g *Gateway) begin(id auth.Identity, call Call) *passage {
 	now := g.Now()
-	return &passage{g: g, id: id, call: call, callID: newCallID(), start: now, lap: now, ms: make(map[string]float64, 8)}
+	c := &passage{g: g, id: id, call: call, callID: newCallID(), start: now, lap: now, ms: make(map[string]float64, 8), timeout: g.Timeout}
+	c.bound = g.catalogue.Load().tools[call.Tool]
+	if c.bound != nil && c.bound.service.Timeout > 0 {
+		c.timeout = c.bound.service.Timeout
+	}
+	return c
 }
 
 // tick notes what the step that ends now has taken.
@@ -53,7 +59,6 @@ func (c *passage) tick(step string) {
 }
 
 func (c *passage) find() *fault.Error {
-	c.bound = c.g.catalogue.Load().tools[c.call.Tool]
 	if c.bound == nil || c.g.policy(c.id.Agent).Hides(c.call.Tool) {
 		c.bound = nil
 		return unknown(c.call.Tool, c.g.List(c.id))
@@ -146,7 +151,7 @@ func (c *passage) intend(ctx context.Context) *fault.Error {
 	}
 	defer c.tick("audit")
 	r := c.record(audit.PhaseIntent)
-	deadline := c.start.Add(c.g.Timeout + outcomeAllowance).UTC()
+	deadline := c.start.Add(c.timeout + outcomeAllowance).UTC()
 	r.Deadline = &deadline
 	if err := c.append(ctx, r); err != nil {
 		return err

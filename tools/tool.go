@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"toolvault/auth/scope"
 	"toolvault/tools/fault"
@@ -29,6 +30,7 @@ type Service struct {
 	Auth     map[string]vault.Scheme // how a credential type is presented: api_key, service_token, oauth_token
 	OAuth    *vault.Provider         // nil where the service has no OAuth
 	Tools    []Tool
+	Timeout  time.Duration // of one call; 0: the gateway's
 
 	// Probe asks the service whether it accepts the credential and returns who
 	// the service says it is, e.g. "workspace Acme, bot toolvault".

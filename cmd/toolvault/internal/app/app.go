@@ -318,13 +318,14 @@ func (a *App) observeVault(e vault.Event) {
 
 // Run follows the store and the config file until ctx ends.
 func (a *App) Run(ctx context.Context) error {
+	a.warn(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Agents.Run(ctx) })
 	g.Go(func() error { return a.Tokens.Run(ctx) })
 	g.Go(func() error { return a.Vault.Run(ctx) })
 	if a.Config != "" && a.Sandbox == nil {
 		g.Go(func() error {
-			config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, a.reload, a.keep)
+			config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, func(cfg *config.Config) { a.reload(ctx, cfg) }, a.keep)
 			return ctx.Err()
 		})
 	}
@@ -335,7 +336,7 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 // reload puts a changed config in force.
-func (a *App) reload(cfg *config.Config) {
+func (a *App) reload(ctx context.Context, cfg *config.Config) {
 	if cfg.Digest == a.Cfg.Digest {
 		return
 	}
@@ -344,6 +345,7 @@ func (a *App) reload(cfg *config.Config) {
 		return
 	}
 	a.Logger.Info("the changed config is in force", "file", a.Config, "agents", len(cfg.Agents))
+	a.warn(ctx)
 }
 
 func (a *App) keep(err error) {

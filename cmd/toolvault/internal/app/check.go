@@ -13,6 +13,7 @@ import (
 	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
+	"toolvault/vault/store"
 )
 
 // Finding is what a check found out about one reference or credential.
@@ -64,10 +65,27 @@ func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 	return found, nil
 }
 
+// warn logs what cannot be used, at the start: one bad credential is no reason
+// not to serve the others.
+func (a *App) warn(ctx context.Context) {
+	found, err := a.Check(ctx, false)
+	if err != nil {
+		a.Logger.Warn("the credentials could not be checked", "error", err)
+	}
+	for _, f := range found {
+		if f.Err != nil {
+			a.Logger.Warn("cannot be used: calls that need it will fail until it is mended", "what", f.What, "agent", f.Agent, "error", f.Err)
+		}
+	}
+}
+
 // resolvable says whether the secret is there. A grant is not used up for it.
 func (a *App) resolvable(ctx context.Context, d vault.Declaration) error {
 	if name, ok := strings.CutPrefix(d.Source, "vault:"); ok {
 		info, err := a.Vault.Show(ctx, name)
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("there is no vault:%s yet: put it in with 'toolvault credential put %s --type %s'", name, name, d.Type)
+		}
 		if err != nil {
 			return err
 		}

@@ -52,6 +52,7 @@ func configured(services []tools.Service, cfg *config.Config) []tools.Service {
 		if base := cfg.Services[s.Name].BaseURL; base != "" {
 			s = at(s, base)
 		}
+		s.Timeout = cfg.Services[s.Name].Timeout
 		out[i] = s
 	}
 	return out
