@@ -325,8 +325,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.Vault.Run(ctx) })
 	if a.Config != "" && a.Sandbox == nil {
 		g.Go(func() error {
-			config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, func(cfg *config.Config) { a.reload(ctx, cfg) }, a.keep)
-			return ctx.Err()
+			return config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, func(cfg *config.Config) { a.reload(ctx, cfg) }, a.keep)
 		})
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
