@@ -79,10 +79,10 @@ func BenchmarkRedact(b *testing.B) {
 			r.JSON(raw, []string{"/results/*/ssn"}, secrets...)
 		}
 	})
-	b.Run("ValuesJSON", func(b *testing.B) {
+	b.Run("TokensJSON", func(b *testing.B) {
 		b.SetBytes(int64(len(raw)))
 		for b.Loop() {
-			r.ValuesJSON(raw, secrets...)
+			r.TokensJSON(raw, secrets...)
 		}
 	})
 	b.Run("Text", func(b *testing.B) {

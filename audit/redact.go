@@ -52,7 +52,7 @@ func (r *Redactor) Text(s string, secrets ...string) string {
 	if len(s) > maxRedactBytes {
 		return masked
 	}
-	return shapes(r.sets.get(secrets).mask(s))
+	return shapes(r.sets.get(secrets).mask(s), byName)
 }
 
 // Values masks a text by value only.
@@ -70,22 +70,40 @@ func (r *Redactor) Values(s string, secrets ...string) string {
 // JSON, or has a secret across two values, comes back as a JSON string; nothing (raw is empty) as nothing. Deeper
 // than 200 levels or over 16 MiB it is masked whole.
 func (r *Redactor) JSON(raw json.RawMessage, sensitive []string, secrets ...string) json.RawMessage {
-	return r.json(raw, sensitive, secrets, true)
+	return r.json(raw, sensitive, secrets, byName)
 }
 
-// ValuesJSON masks a JSON text by value only.
-func (r *Redactor) ValuesJSON(raw json.RawMessage, secrets ...string) json.RawMessage {
-	return r.json(raw, nil, secrets, false)
+// Tokens masks a text by value, and what has the shape of a known token. It goes
+// by no names: it is for what a model has asked to see, where a field may well be
+// called "token" and hold a page number.
+func (r *Redactor) Tokens(s string, secrets ...string) string {
+	if len(s) > maxRedactBytes {
+		return masked
+	}
+	return shapes(r.sets.get(secrets).mask(s), byShape)
 }
 
-func (r *Redactor) json(raw json.RawMessage, sensitive, secrets []string, all bool) json.RawMessage {
+// TokensJSON is Tokens for every string, key and number of a JSON text.
+func (r *Redactor) TokensJSON(raw json.RawMessage, secrets ...string) json.RawMessage {
+	return r.json(raw, nil, secrets, byShape)
+}
+
+// reach is what redaction goes by, beside values.
+type reach int
+
+const (
+	byShape reach = iota // the shapes of known tokens
+	byName               // those, and the names of keys, parameters and headers
+)
+
+func (r *Redactor) json(raw json.RawMessage, sensitive, secrets []string, by reach) json.RawMessage {
 	if len(raw) == 0 {
 		return raw
 	}
 	if len(raw) > maxRedactBytes {
 		return json.RawMessage(`"` + masked + `"`)
 	}
-	w := walker{in: string(raw), set: r.sets.get(secrets), all: all}
+	w := walker{in: string(raw), set: r.sets.get(secrets), by: by}
 	err := w.document(sensitive)
 	if err == errTooDeep {
 		return json.RawMessage(`"` + masked + `"`)
@@ -102,8 +120,5 @@ func (r *Redactor) json(raw json.RawMessage, sensitive, secrets []string, all bo
 		// A secret stands across two values: then it is worth more than the form.
 	}
 	text := w.set.mask(strings.ToValidUTF8(w.in, "\ufffd"))
-	if all {
-		text = shapes(text)
-	}
-	return appendJSONString(nil, text)
+	return appendJSONString(nil, shapes(text, by))
 }

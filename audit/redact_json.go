@@ -16,7 +16,7 @@ type walker struct {
 	in  string
 	pos int
 	set *needles
-	all bool // by name and shape too, not only by value
+	by  reach
 
 	out  []byte
 	done int // in has been copied to out up to here, if out is not nil
@@ -125,7 +125,7 @@ func (w *walker) object(depth int, places []string) error {
 			return err
 		}
 		var key string
-		if w.all || len(places) > 0 || escaped {
+		if w.by == byName || len(places) > 0 || escaped {
 			key = text(w.in[start:w.pos], escaped)
 		}
 		w.mend(start, escaped)
@@ -135,7 +135,7 @@ func (w *walker) object(depth int, places []string) error {
 		}
 		w.pos++
 		w.space()
-		if err := w.value(depth+1, under(room[:0], places, key), w.all && sensitiveKey(key)); err != nil {
+		if err := w.value(depth+1, under(room[:0], places, key), w.by == byName && sensitiveKey(key)); err != nil {
 			return err
 		}
 		if more, err := w.more('}'); err != nil || !more {
@@ -226,10 +226,7 @@ func (w *walker) str(secret bool) error {
 // mend masks secrets within the string in[start:pos].
 func (w *walker) mend(start int, escaped bool) {
 	s := text(w.in[start:w.pos], escaped)
-	t := w.set.mask(s)
-	if w.all {
-		t = shapes(t)
-	}
+	t := shapes(w.set.mask(s), w.by)
 	if t != s {
 		w.replace(start, t)
 	}

@@ -45,10 +45,10 @@ func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// shapes masks what looks like a token, whoever's it is, and the values of
-// sensitive names that stand in the text as name=value, "name":"value" or as a
-// header.
-func shapes(s string) string {
+// shapes masks what looks like a token, whoever's it is, and, if it goes by name,
+// the values of sensitive names that stand in the text as name=value,
+// "name":"value" or as a header.
+func shapes(s string, by reach) string {
 	if len(s) < shortestSecret {
 		return s
 	}
@@ -59,7 +59,7 @@ func shapes(s string) string {
 			i++
 			continue
 		}
-		from, to := shapeAt(s, i, at)
+		from, to := shapeAt(s, i, at, by)
 		if to <= from || strings.TrimSuffix(s[from:to], "]") == "[redacted" {
 			i++
 			continue
@@ -76,14 +76,20 @@ func shapes(s string) string {
 
 // shapeAt returns what to mask where s[i] can begin something; nothing before
 // least, which has been masked, is looked at.
-func shapeAt(s string, i, least int) (from, to int) {
+func shapeAt(s string, i, least int, by reach) (from, to int) {
 	switch s[i] {
 	case ':':
 		if strings.HasPrefix(s[i:], "://") {
 			return userinfo(s, i+3)
 		}
+		if by == byShape {
+			return 0, 0
+		}
 		return colonValue(s, i, least)
 	case '=':
+		if by == byShape {
+			return 0, 0
+		}
 		return queryValue(s, i, least)
 	case '-':
 		return privateKey(s, i)

@@ -133,7 +133,7 @@ func TestByValue(t *testing.T) {
 					t.Errorf("too much is gone: %q", got)
 				}
 				raw, _ := json.Marshal(map[string]any{"k " + text: []string{text}})
-				out := r.ValuesJSON(raw, secret)
+				out := r.TokensJSON(raw, secret)
 				if !json.Valid(out) || strings.Contains(decoded(out), form) {
 					t.Fatalf("form %d of %q survives in %s", i, secret, out)
 				}
@@ -149,17 +149,17 @@ func TestByValue(t *testing.T) {
 	if got := r.Values("secret-one-two", "secret-one", "one-two"); got != "[redacted]" {
 		t.Errorf("overlap: %q", got)
 	}
-	if got := string(r.ValuesJSON([]byte(`{"n":123456789,"m":12}`), "345678")); got != `{"n":"[redacted]","m":12}` {
+	if got := string(r.TokensJSON([]byte(`{"n":123456789,"m":12}`), "345678")); got != `{"n":"[redacted]","m":12}` {
 		t.Errorf("number: %s", got)
 	}
-	if got := string(r.ValuesJSON([]byte(`{"password":"x","a":"\u0073\u0033cr3t"}`), "s3cr3t")); got != `{"password":"x","a":"[redacted]"}` {
+	if got := string(r.TokensJSON([]byte(`{"password":"x","a":"\u0073\u0033cr3t"}`), "s3cr3t")); got != `{"password":"x","a":"[redacted]"}` {
 		t.Errorf("escaped: %s", got)
 	}
 }
 
 func TestSecretAcrossTokens(t *testing.T) {
 	r := NewRedactor()
-	if got := string(r.ValuesJSON([]byte(`{"a":null,"b":"x"}`), `null,"b`)); got != `"{\"a\":[redacted]\":\"x\"}"` {
+	if got := string(r.TokensJSON([]byte(`{"a":null,"b":"x"}`), `null,"b`)); got != `"{\"a\":[redacted]\":\"x\"}"` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -246,7 +246,7 @@ func FuzzRedact(f *testing.F) {
 			t.Fatalf("%q survives in %q", planted, got)
 		}
 		for _, raw := range [][]byte{[]byte(whole), []byte(text)} {
-			for _, got := range [][]byte{r.JSON(raw, []string{"/a/*"}, secret), r.ValuesJSON(raw, secret)} {
+			for _, got := range [][]byte{r.JSON(raw, []string{"/a/*"}, secret), r.TokensJSON(raw, secret)} {
 				if len(raw) > 0 && !json.Valid(got) {
 					t.Fatalf("not JSON: %q from %q", got, raw)
 				}
@@ -282,4 +282,15 @@ func FuzzSyntax(f *testing.F) {
 			t.Fatalf("%q: %v, valid %v", raw, err, json.Valid(raw))
 		}
 	})
+}
+
+func TestWhatAModelAskedToSeeIsNotMaskedByName(t *testing.T) {
+	r := NewRedactor()
+	in := `{"token":"page-2","password":"see the wiki","note":"token=abc, key xoxb-1234567890-abcdefghij"}`
+	if got, want := string(r.TokensJSON([]byte(in))), `{"token":"page-2","password":"see the wiki","note":"token=abc, key ************ghij"}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := r.Tokens("password: x, https://u:p4ss@host/, xoxb-1234567890-abcdefghij"); got != "password: x, https://u:[redacted]@host/, ************ghij" {
+		t.Error(got)
+	}
 }

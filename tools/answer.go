@@ -68,16 +68,16 @@ func (c *passage) shape(result *Result, out any) *fault.Error {
 	if err := enc.Encode(out); err != nil {
 		return fault.From(fmt.Errorf("encode result: %w", err))
 	}
-	result.Structured = c.g.Redactor.ValuesJSON(bytes.TrimRight(buf.Bytes(), "\n"), c.secrets...)
+	result.Structured = c.g.Redactor.TokensJSON(bytes.TrimRight(buf.Bytes(), "\n"), c.secrets...)
 	if t, ok := out.(Texter); ok {
-		result.Text = c.g.Redactor.Values(t.Text(), c.secrets...)
+		result.Text = c.g.Redactor.Tokens(t.Text(), c.secrets...)
 	} else {
 		result.Text = string(result.Structured)
 	}
 	if t, ok := out.(Contenter); ok {
 		for _, content := range t.Content() {
-			content.Text = c.g.Redactor.Values(content.Text, c.secrets...)
-			content.URI = c.g.Redactor.Values(content.URI, c.secrets...)
+			content.Text = c.g.Redactor.Tokens(content.Text, c.secrets...)
+			content.URI = c.g.Redactor.Tokens(content.URI, c.secrets...)
 			if c.leaks(content.Data) {
 				return fault.New(fault.UpstreamError, "The answer of %s held the credential itself and was withheld. Tell the operator.", c.bound.service.Title)
 			}

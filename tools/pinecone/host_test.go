@@ -13,6 +13,7 @@ import (
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
 	"toolvault/tools/toolstest"
+	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
 
@@ -214,4 +215,59 @@ func TestAHostThatKnowsNothingIsLookedUpAgain(t *testing.T) {
 	}
 	gone = false
 	must[Hits](w, "pinecone_search_records", args)
+}
+
+// wire answers in place of the internet.
+type wire func(*http.Request) (int, string)
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	rec.Header().Set("Content-Type", "application/json")
+	status, body := w(r)
+	rec.WriteHeader(status)
+	_, _ = rec.WriteString(body)
+	resp := rec.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+// The whole of it with the vendor's own hosts: an index moves between two calls,
+// and both a read and a write follow it, once.
+func TestAnIndexThatMovedIsFollowed(t *testing.T) {
+	home := "old-1.svc.x.pinecone.io"
+	var asked []string
+	net := wire(func(r *http.Request) (int, string) {
+		asked = append(asked, r.URL.Scheme+"://"+r.URL.Host)
+		switch {
+		case r.Header.Get("Api-Key") != "k":
+			return 401, `{}`
+		case r.URL.Host == "api.pinecone.io":
+			return 200, fmt.Sprintf(`{"name":"x","host":%q,"status":{"ready":true,"state":"Ready"},"embed":{"model":"m"},"spec":{}}`, home)
+		case r.URL.Host != home:
+			return 404, `{"code":5,"message":"gone"}`
+		case strings.HasSuffix(r.URL.Path, "/upsert"):
+			return 201, ""
+		}
+		return 200, `{"result":{"hits":[]},"usage":{}}`
+	})
+	svc := New()
+	c := upstream.NewPool(net).Client(svc.Endpoint, toolstest.Static{Scheme: svc.Auth[vault.TypeAPIKey], Secret: "k"}, "id")
+	for i, step := range []struct{ tool, args string }{
+		{"pinecone_search_records", `{"index":"x","text":"y"}`},
+		{"pinecone_search_records", `{"index":"x","text":"y"}`},
+		{"pinecone_upsert_records", `{"index":"x","namespace":"n","records":[{"_id":"1","text":"y"}]}`},
+	} {
+		if i > 0 {
+			home = fmt.Sprintf("new-%d.svc.x.pinecone.io", i)
+		}
+		if _, err := callWith(t, svc, c, step.tool, step.args); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+	want := "https://api.pinecone.io https://old-1.svc.x.pinecone.io " +
+		"https://old-1.svc.x.pinecone.io https://api.pinecone.io https://new-1.svc.x.pinecone.io " +
+		"https://new-1.svc.x.pinecone.io https://api.pinecone.io https://new-2.svc.x.pinecone.io"
+	if got := strings.Join(asked, " "); got != want {
+		t.Errorf("asked\n%s, want\n%s", got, want)
+	}
 }

@@ -30,7 +30,7 @@ func newBooks(now func() time.Time) *books { return &books{now: now, by: map[str
 func (b *books) of(key string) *book {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key = ""; if k, ok := b.by[key]; ok {
+	if k, ok := b.by[key]; ok {
 		return k
 	}
 	for other := range b.by {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -127,12 +128,15 @@ func FuzzFault(f *testing.F) {
 }
 
 // canned is a server that gives one answer to each method.
-func canned(t *testing.T, answers map[string]string) (*upstream.Client, *[]string) {
+func canned(t *testing.T, answers map[string]string) (*upstream.Client, func() []string) {
 	t.Helper()
 	var asked []string
+	var mu sync.Mutex
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		method := strings.TrimPrefix(r.URL.Path, "/")
+		mu.Lock()
 		asked = append(asked, method)
+		mu.Unlock()
 		body, ok := answers[method]
 		switch {
 		case body == "hang up":
@@ -143,9 +147,12 @@ func canned(t *testing.T, answers map[string]string) (*upstream.Client, *[]strin
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(body))
 	}))
-	server.Config.ErrorLog = nil
 	t.Cleanup(server.Close)
-	return toolstest.Client(New().Endpoint, server.URL, toolstest.Static{Scheme: vault.Bearer, Secret: "x"}), &asked
+	return toolstest.Client(New().Endpoint, server.URL, toolstest.Static{Scheme: vault.Bearer, Secret: "x"}), func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return asked
+	}
 }
 
 func TestAPostIsNeverRepeatedInDoubt(t *testing.T) {
@@ -156,8 +163,8 @@ func TestAPostIsNeverRepeatedInDoubt(t *testing.T) {
 		if f == nil || f.Retryable {
 			t.Errorf("%q: %v", answer, err)
 		}
-		if len(*asked) != 1 {
-			t.Errorf("%q: asked %v", answer, *asked)
+		if len(asked()) != 1 {
+			t.Errorf("%q: asked %v", answer, asked())
 		}
 	}
 }

@@ -3,7 +3,6 @@ package slack
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +25,7 @@ type world struct {
 	double *sandbox.Double
 	base   string
 	secret string
-	asked  []string   // methods, in order
-	forms  url.Values // of the last request
+	asked  []string // methods, in order
 	now    time.Time
 }
 

@@ -118,8 +118,8 @@ func TestHostileMessages(t *testing.T) {
 	if n := len(out.(MessageList).Text()); n > 100<<10 {
 		t.Errorf("%d bytes", n)
 	}
-	if len(*asked) > 5 {
-		t.Errorf("%d requests for one author", len(*asked))
+	if len(asked()) > 5 {
+		t.Errorf("%d requests for one author", len(asked()))
 	}
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -74,4 +75,25 @@ func FuzzClean(f *testing.F) {
 			t.Errorf("Clean(%q) = %q has blanks at an end", s, out)
 		}
 	})
+}
+
+func TestCleanJSON(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want any
+	}{
+		{`"a\u202eb\u0000\nc"`, "ab\nc"},
+		{`"abcdefghijklmnop"`, "abcdefghi…"},
+		{`9007199254740993`, json.Number("9007199254740993")},
+		{`-1.50e3`, json.Number("-1.50e3")},
+		{`true`, true}, {`false`, false}, {`null`, nil}, {``, nil}, {` `, nil},
+		{`{"a":1}`, `{"a":1}`},
+		{`["long","list"]`, `["long","…`},
+		{`nonsense`, "nonsense"},
+		{strings.Repeat("9", 100), "999999999…"},
+	} {
+		if got := CleanJSON(json.RawMessage(c.in), 10); got != c.want {
+			t.Errorf("CleanJSON(%s) = %#v, want %#v", c.in, got, c.want)
+		}
+	}
 }
