@@ -26,7 +26,7 @@ import (
 	"toolvault/vault/store"
 )
 
-const secret = "pcsk_canary_0123456789abcdefghijklmnop"
+const secret = "canary-0123456789abcdefghijklmnop" // of no known shape
 
 // shelf is a service with a tool that reads and one that writes.
 type shelfInput struct {
@@ -57,6 +57,9 @@ func shelf(baseURL string) tools.Service {
 			}
 			var out shelfOutput
 			err := c.Do(ctx, upstream.Request{Method: http.MethodPost, Path: "/" + in.Box, JSON: in, Read: !write}, &out)
+			if in.Title == "clip" && len(out.Echo) > 20 {
+				out.Echo = out.Echo[:20]
+			}
 			return out, err
 		}
 	}
@@ -361,6 +364,15 @@ func TestTheSecretIsTakenOutOfWhateverComesBack(t *testing.T) {
 				t.Error("the argument did not reach the service as it was given")
 			}
 		})
+	}
+}
+
+func TestTheSecretIsTakenOutBeforeAHandlerCanClipIt(t *testing.T) {
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(rw).Encode(shelfOutput{Echo: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")})
+	})
+	if r := w.call(t, "shelf_get", `{"title":"clip"}`); r.Failure != nil || strings.Contains(string(r.Structured), "canary") {
+		t.Errorf("%s %s", r.Text, r.Structured)
 	}
 }
 

@@ -184,7 +184,7 @@ func (g *reading) readRows(dec *json.Decoder, limit, expected int) error {
 		if g.seen >= limit || g.size > maxRows {
 			g.more = true
 			if g.columns != nil || expected > 0 && len(g.rows) > 0 && len(g.rows[0]) == min(expected, maxColumns) {
-				return errEnough
+				g.more = true
 			}
 			g.seen++
 			if err := skip(dec); err != nil {
