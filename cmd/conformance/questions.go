@@ -47,6 +47,7 @@ func addQuestions(s *server.MCPServer) {
 	}))
 	s.AddTool(mcp.NewTool("test_sampling", mcp.WithDescription("Asks the client's model.")),
 		func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			//lint:ignore SA1019 the suite asks for it
 			answer, err := s.RequestSampling(ctx, mcp.CreateMessageRequest{
 				Request: mcp.Request{Method: string(mcp.MethodSamplingCreateMessage)},
 				CreateMessageParams: mcp.CreateMessageParams{

@@ -49,17 +49,43 @@ func (r Record) line() string {
 	if r.Name != "" {
 		fmt.Fprintf(&b, " %q", r.Name)
 	}
-	for _, p := range slices.Sorted(maps.Keys(r.Properties)) {
+	for _, p := range r.order() {
 		fmt.Fprintf(&b, " | %s: %s", p, strings.ReplaceAll(r.Properties[p], "\n", " ⏎ "))
 	}
 	for _, a := range r.Associations {
 		fmt.Fprintf(&b, " | associated: %s %s", a.Type, a.ID)
+	}
+	if r.CreatedAt != "" {
+		b.WriteString(" | created " + r.CreatedAt)
 	}
 	if r.URL != "" {
 		b.WriteString(" | " + r.URL)
 	}
 	return b.String()
 }
+
+// order is the usual properties first, as they stand in kinds, then the others by
+// name.
+func (r Record) order() []string {
+	var first []string
+	if k, err := parseKind(r.Type); err == nil {
+		for _, p := range k.defaults {
+			if _, ok := r.Properties[p]; ok {
+				first = append(first, p)
+			}
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(r.Properties)) {
+		if !slices.Contains(first, p) {
+			first = append(first, p)
+		}
+	}
+	return first
+}
+
+// elsewhere are properties that HubSpot always returns and a record has fields
+// for.
+var elsewhere = map[string]bool{"hs_object_id": true, "createdate": true, "hs_createdate": true, "lastmodifieddate": true, "hs_lastmodifieddate": true}
 
 // One is a single record.
 type One struct {
@@ -97,7 +123,7 @@ func (s *service) record(ctx context.Context, c *upstream.Client, k kind, w wire
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
 	for p, v := range w.Properties {
-		if v == nil || *v == "" || p == "hs_object_id" || !propertyForm.MatchString(p) {
+		if v == nil || *v == "" || elsewhere[p] || !propertyForm.MatchString(p) {
 			continue
 		}
 		most := limit

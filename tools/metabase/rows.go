@@ -130,7 +130,6 @@ var errEnough = errors.New("enough rows")
 func readRows(r io.Reader, limit, expected int) (*reading, error) {
 	got := &reading{rows: [][]any{}}
 	dec := json.NewDecoder(r)
-	dec.UseNumber()
 	err := object(dec, func(key string) error {
 		switch key {
 		case "data":
@@ -184,7 +183,7 @@ func (g *reading) readRows(dec *json.Decoder, limit, expected int) error {
 		if g.seen >= limit || g.size > maxRows {
 			g.more = true
 			if g.columns != nil || expected > 0 && len(g.rows) > 0 && len(g.rows[0]) == min(expected, maxColumns) {
-				g.more = true
+				return errEnough
 			}
 			g.seen++
 			if err := skip(dec); err != nil {

@@ -216,6 +216,7 @@ type ask struct {
 	params  string // of call, without _meta: `"name":"echo"`
 	meta    string // more of _meta
 	body    string // instead of all that
+	chunked bool   // without a Content-Length
 }
 
 type reply struct {
@@ -317,6 +318,9 @@ func (a ask) request(ctx context.Context, t testing.TB, base string) *http.Reque
 		} else {
 			r.Header[http.CanonicalHeaderKey(k)] = v
 		}
+	}
+	if a.chunked {
+		r.ContentLength = -1
 	}
 	if a.host != "" {
 		r.Host = a.host

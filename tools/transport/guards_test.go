@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -37,6 +39,8 @@ func TestGuards(t *testing.T) {
 		{"a token nobody has", ask{token: "stolen"}, 401, "invalid_token", RefusedToken},
 		{"an empty token", ask{header: h("Authorization", "Bearer ")}, 401, "invalid_token", RefusedToken},
 		{"a token with a space", ask{header: h("Authorization", "Bearer "+alice+" x")}, 401, "invalid_token", RefusedToken},
+		{"a known token with spaces", ask{header: h("Authorization", "Bearer token with spaces")}, 401, "invalid_token", RefusedToken},
+		{"a known token beyond ASCII", ask{header: h("Authorization", "Bearer tökén")}, 401, "invalid_token", RefusedToken},
 		{"a huge token", ask{token: strings.Repeat("a", 9000)}, 401, "invalid_token", RefusedToken},
 		{"two Authorization headers", ask{header: h("Authorization", "Bearer "+alice, "Authorization", "Bearer "+bob)}, 400, "invalid_request", RefusedTwoTokens},
 		{"a token in the query", ask{token: "-", path: "/mcp?access_token=" + alice}, 400, "invalid_request", RefusedQueryToken},
@@ -54,6 +58,7 @@ func TestGuards(t *testing.T) {
 		{"an evil Origin without a token", ask{token: "-", header: h("Origin", "https://evil.example.com")}, 403, "", RefusedOrigin},
 		{"a good Origin and an evil Host", ask{host: "evil.example.com", header: h("Origin", "http://localhost:1234")}, 403, "", RefusedHost},
 		{"a large body", ask{params: `"name":"echo","arguments":{"text":"` + strings.Repeat("x", 70<<10) + `"}`}, 413, "", ""},
+		{"a large body of unsaid length", ask{chunked: true, params: `"name":"echo","arguments":{"text":"` + strings.Repeat("x", 70<<10) + `"}`}, 413, "", ""},
 		{"a deep body", ask{params: `"name":"echo","arguments":{"text":` + deep + `}`}, 400, "", ""},
 		{"no JSON", ask{body: "echo"}, 400, "", ""},
 		{"half a message", ask{body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"`}, 400, "", ""},
@@ -216,18 +221,29 @@ func TestNotLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for host, want := range map[string]int{"tools.example.com": 200, "localhost": 403, "127.0.0.1": 403} {
+	do := func(at net.Addr, a ask) int {
+		ctx := t.Context()
+		if at != nil {
+			ctx = context.WithValue(ctx, http.LocalAddrContextKey, at)
+		}
 		w := httptest.NewRecorder()
-		r := ask{host: host}.request(t.Context(), t, "http://x")
-		handler.ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("Host %s: %d, want %d", host, w.Code, want)
+		handler.ServeHTTP(w, a.request(ctx, t, "http://x"))
+		return w.Code
+	}
+	for _, at := range []net.Addr{nil, &net.UnixAddr{Name: "/run/x.sock", Net: "unix"}, &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 443}, &net.TCPAddr{IP: net.ParseIP("fd00::1"), Port: 443}} {
+		for host, want := range map[string]int{"tools.example.com": 200, "localhost": 403, "127.0.0.1": 403, "[::1]:443": 403, "10.1.2.4": 403, "fd00::1": 403} {
+			if got := do(at, ask{host: host}); got != want {
+				t.Errorf("at %v, Host %s: %d, want %d", at, host, got, want)
+			}
+		}
+		for _, origin := range []string{"http://localhost", "http://127.0.0.1:8080", "http://10.1.2.3"} {
+			if got := do(at, ask{host: "tools.example.com", header: h("Origin", origin)}); got != 403 {
+				t.Errorf("at %v, Origin %s: %d", at, origin, got)
+			}
 		}
 	}
-	r := ask{host: "tools.example.com", header: h("Origin", "http://localhost")}.request(t.Context(), t, "http://x")
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	if w.Code != 403 {
-		t.Errorf("a page on localhost: %d", w.Code)
+	// Its own address can be nobody else's name.
+	if got := do(&net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 443}, ask{host: "10.1.2.3:8443"}); got != 200 {
+		t.Errorf("its own address: %d", got)
 	}
 }

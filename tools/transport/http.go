@@ -164,6 +164,7 @@ func (h *handler) forward(w http.ResponseWriter, r *http.Request, id auth.Identi
 			h.crashed(m, p).write(w)
 		}
 	}()
+	w.Header().Set("X-Accel-Buffering", "no") // of a stream; nothing else minds
 	r = r.Clone(withIdentity(r.Context(), id))
 	r.Header.Del(mcp.HeaderSessionID) // see sessionID: it is nothing to mcp-go
 	r.Header.Del("Authorization")

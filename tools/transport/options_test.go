@@ -15,6 +15,10 @@ func (b *bed) options(change ...func(*Options)) Options {
 		Auth: people{
 			alice: identity(b.t, "alice", "notes:read"),
 			bob:   identity(b.t, "bob", "notes:write"),
+
+			// Known, but not what a bearer token may look like.
+			"token with spaces": identity(b.t, "mallory", "notes:write"),
+			"tökén":             identity(b.t, "mallory", "notes:write"),
 		},
 		Logger:  slog.New(slog.NewTextHandler(b.logs, nil)),
 		MaxBody: 64 << 10,

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
 	"toolvault/auth"
 	"toolvault/tools"
 )
@@ -180,23 +183,47 @@ func TestStdioCancel(t *testing.T) {
 	}
 }
 
-// A client that closes stdin still gets the answers to what it asked.
+// Whoever ends it, the client by closing stdin or a signal, the calls under way
+// are finished and answered; what only waits is not waited for.
 func TestStdioFinishesCalls(t *testing.T) {
-	p := newPipe(t)
-	release := make(chan struct{})
-	p.gateway.tools["hold"] = doubleTool{schema: schema(t, "hold", "read", true), run: func(ctx context.Context, _ auth.Identity, _ tools.Call) tools.Result {
-		<-release
-		return tools.Result{Text: fmt.Sprint("finished, context ", ctx.Err())}
-	}}
-	p.send(callLine("1", `"name":"hold"`))
-	until(t, "the call arrives", func() bool { return len(p.gateway.seen()) == 1 })
-	p.in.Close()
-	close(release)
-	if r := p.next(); r.text() != "finished, context <nil>" {
-		t.Errorf("%s", r.body)
-	}
-	if err := <-p.ended; err != nil {
-		t.Errorf("ended with %v", err)
+	for name, end := range map[string]func(*pipe){
+		"stdin closed": func(p *pipe) { p.in.Close() },
+		"context done": func(p *pipe) { p.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ending := make(chan struct{})
+			p := newPipe(t, func(s *stdio) {
+				s.Configure = func(*server.MCPServer) {}
+				s.mcp.AddTool(mcp.NewTool("listen"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+					<-ctx.Done()
+					close(ending)
+					return nil, ctx.Err()
+				})
+			})
+			release := make(chan struct{})
+			p.gateway.tools["hold"] = doubleTool{schema: schema(t, "hold", "read", true), run: func(ctx context.Context, _ auth.Identity, _ tools.Call) tools.Result {
+				select {
+				case <-release:
+					return tools.Result{Text: "finished"}
+				case <-ctx.Done():
+					return tools.Result{Text: "cancelled"}
+				}
+			}}
+			p.send(callLine("1", `"name":"hold"`), callLine("2", `"name":"listen"`))
+			until(t, "the call arrives", func() bool { return len(p.gateway.seen()) == 1 })
+			end(p)
+			<-ending
+			if r := p.next(); string(r.ID) != "2" { // the call is still under way
+				t.Errorf("%s", r.body)
+			}
+			close(release)
+			if r := p.next(); r.text() != "finished" {
+				t.Errorf("%s", r.body)
+			}
+			if err := <-p.ended; err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		})
 	}
 }
 

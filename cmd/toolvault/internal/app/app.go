@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -104,7 +105,11 @@ func (a *App) openStore(ctx context.Context) (err error) {
 		url = secret.Reveal()
 	}
 	if url == "" || strings.HasPrefix(url, "file:") {
-		a.Store, err = store.OpenSQLite(ctx, filepath.Join(a.Dir, "toolvault.db"))
+		path := filepath.Join(a.Dir, "toolvault.db")
+		if err := private(path, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		a.Store, err = store.OpenSQLite(ctx, path)
 	} else {
 		a.Store, err = store.Open(ctx, url)
 	}
