@@ -30,8 +30,8 @@ func (v *Vault) freshen(ctx context.Context, d Declaration, name string, s Store
 		if s.usable(now) {
 			return v.credential(d, s, version)
 		}
-		return nil, fmt.Errorf("credential %s: %w: the access token ended at %s and there is no refresh token: run toolvault connect",
-			d.ID, ErrNeedsConsent, s.Expires.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("credential %s: %w: the access token ended at %s and there is no refresh token: %s",
+			d.ID, ErrNeedsConsent, s.Expires.UTC().Format(time.RFC3339), putGrant(name))
 	}
 	if s.usable(now) && v.attempts.resting(name, version, now) {
 		return v.credential(d, s, version)
@@ -95,7 +95,7 @@ func (v *Vault) refreshAlone(ctx context.Context, d Declaration, name string, ve
 	app, ok := v.config.Load().apps[d.Service]
 	switch {
 	case s.Refresh.Empty():
-		return renewal{}, fmt.Errorf("%w: there is no refresh token any more: run toolvault connect", ErrNeedsConsent)
+		return renewal{}, fmt.Errorf("%w: there is no refresh token any more: %s", ErrNeedsConsent, putGrant(name))
 	case !ok || app.ClientID == "" || app.TokenURL == "":
 		return renewal{}, fmt.Errorf("%w: to refresh it an OAuth app is needed: set services.%s.oauth in the config", ErrInvalid, d.Service)
 	}
@@ -131,7 +131,7 @@ func (v *Vault) spend(ctx context.Context, d Declaration, name string, app App, 
 		if s, now, rerr := v.read(ctx, name); rerr == nil && now > version && s.usable(v.now()) {
 			return renewal{s, now}, nil
 		}
-		err = fmt.Errorf("%w: run toolvault connect %s --agent %s", err, d.Service, d.Owner.Agent)
+		err = fmt.Errorf("%w: %s", err, putGrant(name))
 		v.attempts.failedAt(name, version, v.now(), err)
 	} else {
 		v.attempts.failedAt(name, version, v.now(), nil)

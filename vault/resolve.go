@@ -76,9 +76,14 @@ func missing(d Declaration, name string, err error) error {
 		return fmt.Errorf("credential %s: %w", d.ID, err)
 	}
 	if d.Type == TypeOAuthToken {
-		return fmt.Errorf("credential %s: %w: there is no vault:%s: run toolvault connect, or toolvault credential put", d.ID, ErrNeedsConsent, name)
+		return fmt.Errorf("credential %s: %w: there is no vault:%s: %s", d.ID, ErrNeedsConsent, name, putGrant(name))
 	}
 	return invalid(d, fmt.Errorf("there is no vault:%s: put it in with toolvault credential put %s", name, name))
+}
+
+// putGrant is what to do where a grant is missing or has ended.
+func putGrant(name string) string {
+	return "let a person consent, and put the new refresh token in with toolvault credential put " + name + " --type oauth_token --refresh"
 }
 
 func invalid(d Declaration, err error) error {
@@ -163,8 +168,8 @@ func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 	case s.Type == TypeOAuthToken && !s.Refresh.Empty():
 		return v.refresh(ctx, d, name, version, true)
 	case s.Type == TypeOAuthToken && v.config.Load().apps[d.Service].ClientID != "":
-		return nil, fmt.Errorf("credential %s: %w: %s refused the access token and there is no refresh token: run toolvault connect",
-			d.ID, ErrNeedsConsent, d.Service)
+		return nil, fmt.Errorf("credential %s: %w: %s refused the access token and there is no refresh token: %s",
+			d.ID, ErrNeedsConsent, d.Service, putGrant(name))
 	}
 	return nil, refused(d)
 }

@@ -117,15 +117,12 @@ func credentialListCommand() *cobra.Command {
 				return err
 			}
 			defer func() { _ = a.Close() }()
-			all, err := a.Vault.List(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if len(all) == 0 && o != "json" {
+			all, err := a.Vault.List(cmd.Context()) // with an error, the sound ones
+			if len(all) == 0 && err == nil && o != "json" {
 				say(cmd, "The vault is empty. Put a secret in with 'toolvault credential put NAME'.")
 				return nil
 			}
-			return printCredentials(cmd.OutOrStdout(), o, all)
+			return errors.Join(printCredentials(cmd.OutOrStdout(), o, all), err)
 		},
 	}
 	p.flags(cmd)

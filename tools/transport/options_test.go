@@ -9,6 +9,9 @@ import (
 	"toolvault/tools"
 )
 
+// The gateway of the product fits.
+var _ Gateway = (*tools.Gateway)(nil)
+
 func (b *bed) options(change ...func(*Options)) Options {
 	o := Options{
 		Gateway: b.gateway, Name: "toolvault", Version: "1.2.3",

@@ -9,7 +9,7 @@ import (
 )
 
 // fileName is the database in a data folder.
-const fileName = "store.db"
+const fileName = "toolvault.db"
 
 // Open opens the store that a URL names, by its scheme:
 //

@@ -105,14 +105,12 @@ func (a *App) openStore(ctx context.Context) (err error) {
 		url = secret.Reveal()
 	}
 	if url == "" || strings.HasPrefix(url, "file:") {
-		path := filepath.Join(a.Dir, "toolvault.db")
-		if err := private(path, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := private(filepath.Join(a.Dir, "toolvault.db"), 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		a.Store, err = store.OpenSQLite(ctx, path)
-	} else {
-		a.Store, err = store.Open(ctx, url)
+		url = "file:" + a.Dir
 	}
+	a.Store, err = store.Open(ctx, url)
 	if err != nil {
 		return err
 	}
