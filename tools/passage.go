@@ -183,11 +183,22 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 	}()
 	c.client = c.g.Pool.Client(c.bound.service.Endpoint, (*applied)(c), c.callID)
 	c.client.Conceal(func(s string) string { return c.g.Redactor.Values(s, c.secrets...) })
+	c.client.Permit(c.allows)
 	out, err := c.bound.tool.Run(ctx, c.client, c.args.Raw)
 	if err != nil {
 		return nil, fault.From(err)
 	}
 	return out, nil
+}
+
+// allows reports whether the call was granted one more scope of its service.
+func (c *passage) allows(name string) bool {
+	d, ok := c.bound.service.Scopes.Lookup(name)
+	if !ok {
+		return false
+	}
+	need := scope.Need{Service: c.bound.service.Name, Name: d.Name, Write: d.Write}
+	return c.id.Grants.Allows(need) && c.decl.Scope.Allows(need)
 }
 
 // vaultFault says why a credential could not be had, and what to do.

@@ -51,6 +51,22 @@ func kindNames() []string {
 // customForm is how a custom type is named: by its id or its full name.
 var customForm = regexp.MustCompile(`^(2-\d{1,20}|p\d{1,20}_\w{1,78})$`)
 
+// readable refuses a type of record that the call was not granted: HubSpot would
+// tell of it whatever the app's own token allows.
+func readable(c *upstream.Client, k kind) error {
+	word := "crm.objects." + k.name + ".read"
+	if !slices.Contains(kindNames(), k.name) {
+		word = "crm.objects.custom.read"
+	}
+	if c.Allows(word) {
+		return nil
+	}
+	f := fault.New(fault.NotPermitted, "This agent may not see %s: %s was not granted. Leave them out, or have an admin add the scope.", k.name, word)
+	f.Needed = []string{"hubspot:" + word}
+	f.NotSent = true
+	return f
+}
+
 // parseKind reads a type of record. Only the spellings above are taken: HubSpot
 // itself takes "contact", "0-1" and more for contacts, and then the permission
 // for custom types, which is what an unknown name needs, would open contacts.

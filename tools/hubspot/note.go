@@ -46,7 +46,7 @@ func (n Noted) Text() string {
 // the common associations go into the same request and stand or fall with it;
 // the others, whose type ids HubSpot does not document, are made afterwards.
 func (s *service) createNote(ctx context.Context, c *upstream.Client, in createNoteIn) (Noted, error) {
-	targets, err := parseRefs(in.Associate)
+	targets, err := parseRefs(c, in.Associate)
 	if err != nil {
 		return Noted{}, err
 	}

@@ -35,6 +35,9 @@ func (s *service) getObject(ctx context.Context, c *upstream.Client, in getObjec
 		if err != nil {
 			return One{}, err
 		}
+		if err := readable(c, to); err != nil {
+			return One{}, err
+		}
 		query.Add("associations", to.name)
 	}
 	var w wireRecord
@@ -62,7 +65,7 @@ func (s *service) createObject(ctx context.Context, c *upstream.Client, in creat
 	if err != nil {
 		return One{}, err
 	}
-	targets, err := parseRefs(in.Associate)
+	targets, err := parseRefs(c, in.Associate)
 	if err != nil {
 		return One{}, err
 	}
@@ -116,11 +119,14 @@ type target struct {
 	id   string
 }
 
-func parseRefs(refs []Ref) ([]target, error) {
+func parseRefs(c *upstream.Client, refs []Ref) ([]target, error) {
 	var out []target
 	for _, r := range refs {
 		k, err := parseKind(r.Type)
 		if err != nil {
+			return nil, err
+		}
+		if err := readable(c, k); err != nil {
 			return nil, err
 		}
 		if !recordID.MatchString(r.ID) {

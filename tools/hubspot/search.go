@@ -103,7 +103,7 @@ func (s *service) searchObjects(ctx context.Context, c *upstream.Client, in sear
 		return Found{}, err
 	}
 	req := wireSearch{Query: in.Query, Properties: k.properties(in.Properties), Limit: in.Limit}
-	if req.Groups, err = groups(in.Filters, in.With); err != nil {
+	if req.Groups, err = groups(c, in.Filters, in.With); err != nil {
 		return Found{}, err
 	}
 	if in.Sort != "" {
@@ -135,7 +135,7 @@ func (s *service) searchObjects(ctx context.Context, c *upstream.Client, in sear
 
 // groups turns filters into HubSpot's filter groups. An association is a filter
 // on a pseudo-property, in every group.
-func groups(filters []filter, with *Ref) ([]wireGroup, error) {
+func groups(c *upstream.Client, filters []filter, with *Ref) ([]wireGroup, error) {
 	byGroup := map[int][]wireFilter{}
 	total := 0
 	for i, f := range filters {
@@ -150,6 +150,9 @@ func groups(filters []filter, with *Ref) ([]wireGroup, error) {
 	if with != nil {
 		k, err := parseKind(with.Type)
 		if err != nil {
+			return nil, err
+		}
+		if err := readable(c, k); err != nil {
 			return nil, err
 		}
 		if len(byGroup) == 0 {

@@ -52,6 +52,8 @@ type book struct {
 	ids map[string]entry // "#general" → C…, "@dana" → U…
 	all map[string]entry // C… → "#general", U… → "Dana Lee"
 	own entry            // the workspace's URL
+
+	kinds map[string]entry // C… → "channels", "groups", "im" or "mpim"
 }
 
 type entry struct {
@@ -59,7 +61,9 @@ type entry struct {
 	until time.Time
 }
 
-func (k *book) clear() { k.ids, k.all, k.own = map[string]entry{}, map[string]entry{}, entry{} }
+func (k *book) clear() {
+	k.ids, k.all, k.kinds, k.own = map[string]entry{}, map[string]entry{}, map[string]entry{}, entry{}
+}
 
 func (k *book) get(m *map[string]entry, key string) (value string, known bool) {
 	k.mu.Lock()
@@ -100,6 +104,10 @@ func (k *book) learn(name, id string) {
 func (k *book) absent(name string)  { k.put(&k.ids, name, "") }
 func (k *book) nameless(id string)  { k.put(&k.all, id, "") }
 func (k *book) call(id, who string) { k.put(&k.all, id, who) }
+
+// kind is what kind of conversation an id stands for.
+func (k *book) kind(id string) (string, bool) { return k.get(&k.kinds, id) }
+func (k *book) sort(id, kind string)          { k.put(&k.kinds, id, kind) }
 
 // forget drops a name that turned out to be wrong.
 func (k *book) forget(name string) {

@@ -154,6 +154,7 @@ func (s *service) channelByName(ctx context.Context, c *upstream.Client, book *b
 			for _, ch := range got.Channels {
 				if channelID.MatchString(ch.ID) && ch.Name != "" {
 					book.learn("#"+label(ch.Name), ch.ID)
+					book.sort(ch.ID, ch.kind())
 				}
 			}
 			seen += len(got.Channels)

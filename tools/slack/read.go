@@ -148,8 +148,14 @@ func (s *service) readThread(ctx context.Context, c *upstream.Client, in readThr
 // them, which have to be opened to learn their id.
 func (s *service) readable(ctx context.Context, c *upstream.Client, word string) (place, error) {
 	at, err := s.find(ctx, c, word)
-	if err != nil || !userID.MatchString(at.id) {
-		return at, err
+	if err != nil {
+		return place{}, err
+	}
+	if !userID.MatchString(at.id) {
+		return at, s.mayRead(ctx, c, at.id)
+	}
+	if !c.Allows("im:history") { // before anything is opened
+		return place{}, s.mayRead(ctx, c, "D")
 	}
 	var got struct {
 		Channel channel `json:"channel"`

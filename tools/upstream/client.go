@@ -82,6 +82,7 @@ type Client struct {
 	renewed  bool
 	streamed bool // the caller has seen a part of the answer: it cannot be asked for again
 	mask     func(string) string
+	allows   func(scope string) bool
 }
 
 // Client returns a client for one call.

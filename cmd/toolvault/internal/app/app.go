@@ -105,10 +105,11 @@ func (a *App) openStore(ctx context.Context) (err error) {
 		url = secret.Reveal()
 	}
 	if url == "" || strings.HasPrefix(url, "file:") {
-		if err := private(filepath.Join(a.Dir, "toolvault.db"), 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		path := filepath.Join(a.Dir, "toolvault.db")
+		if err := private(path, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		url = "file:" + a.Dir
+		url = "file:" + path
 	}
 	a.Store, err = store.Open(ctx, url)
 	if err != nil {
