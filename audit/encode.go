@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
-// encoded is a record line without its index, which is known only under the
-// lock: callers encode side by side, and the index is put in front later.
-const indexZero = `{"index":0,`
+// A record line is made without its index, which is known only under the lock:
+// callers encode side by side, and the index is put in front later.
 const indexHead = `{"index":`
 
 // ErrRecordTooLarge is in the error of an Append whose record has more than
@@ -18,7 +20,8 @@ const indexHead = `{"index":`
 var ErrRecordTooLarge = errors.New("audit record has more than 256 KiB")
 
 // encodeRecord returns what follows the index in the record's line, from the
-// comma on.
+// comma on: what encoding/json makes of a Record, at a fifth of the cost, since
+// each call pays for it.
 func encodeRecord(r Record) ([]byte, error) {
 	switch r.Phase {
 	case PhaseCall, PhaseEvent:
@@ -29,24 +32,141 @@ func encodeRecord(r Record) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("audit record has the unknown phase %q", r.Phase)
 	}
-	r.Index = 0
-	r.Time = r.Time.UTC()
-	var buf bytes.Buffer
-	buf.Grow(1024)
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(&r); err != nil {
-		return nil, fmt.Errorf("audit record cannot be written as JSON: %w", err)
+	f := fields{b: make([]byte, 0, 1280+len(r.Arguments)+len(r.Result)+len(r.Message))}
+	f.time("time", r.Time)
+	f.text("phase", string(r.Phase))
+	f.text("event", r.Event)
+	f.text("call_id", r.CallID)
+	f.text("tool_call_id", r.ToolCallID)
+	f.text("correlation_id", r.CorrelationID)
+	f.text("agent", r.Agent)
+	f.text("user", r.User)
+	f.text("task", r.Task)
+	f.text("token_id", r.TokenID)
+	f.text("client_name", r.ClientName)
+	f.text("client_version", r.ClientVersion)
+	f.text("transport", r.Transport)
+	f.text("service", r.Service)
+	f.text("tool", r.Tool)
+	f.text("tool_digest", r.ToolDigest)
+	f.yes("write", r.Write)
+	f.json("arguments", r.Arguments)
+	f.json("result", r.Result)
+	f.text("result_digest", r.ResultDigest)
+	f.int("result_bytes", int64(r.ResultBytes))
+	f.text("outcome", r.Outcome)
+	f.text("message", r.Message)
+	f.int("upstream_status", int64(r.UpstreamStatus))
+	f.text("upstream_id", r.UpstreamID)
+	f.int("retries", int64(r.Retries))
+	if r.Deadline != nil {
+		f.time("deadline", *r.Deadline)
 	}
-	line := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	if len(line) > maxRecord-segmentDigits {
-		return nil, fmt.Errorf("%w (%d bytes): bound its arguments and result first", ErrRecordTooLarge, len(line))
+	f.text("credential_id", r.CredentialID)
+	f.int("credential_version", r.CredentialVersion)
+	f.text("credential_type", r.CredentialType)
+	f.text("scope", r.Scope)
+	f.text("rule", r.Rule)
+	f.steps("ms", r.Millis)
+	f.b = append(f.b, '}')
+	if f.err != nil {
+		return nil, fmt.Errorf("audit record cannot be written as JSON: %w", f.err)
 	}
-	rest, ok := bytes.CutPrefix(line, []byte(indexZero[:len(indexZero)-1]))
-	if !ok {
-		return nil, errors.New("audit record does not begin with its index")
+	if n := len(indexHead) + 1 + len(f.b); n > maxRecord-segmentDigits {
+		return nil, fmt.Errorf("%w (%d bytes): bound its arguments and result first", ErrRecordTooLarge, n)
 	}
-	return rest, nil
+	return f.b, nil
+}
+
+// fields appends members to a JSON object; one that is empty is left out.
+type fields struct {
+	b   []byte
+	err error
+}
+
+func (f *fields) name(name string) {
+	f.b = append(f.b, ',', '"')
+	f.b = append(f.b, name...)
+	f.b = append(f.b, '"', ':')
+}
+
+func (f *fields) text(name, value string) {
+	if value != "" {
+		f.name(name)
+		f.b = appendJSONString(f.b, value)
+	}
+}
+
+func (f *fields) int(name string, value int64) {
+	if value != 0 {
+		f.name(name)
+		f.b = strconv.AppendInt(f.b, value, 10)
+	}
+}
+
+func (f *fields) yes(name string, value bool) {
+	if value {
+		f.name(name)
+		f.b = append(f.b, "true"...)
+	}
+}
+
+func (f *fields) time(name string, t time.Time) {
+	f.name(name)
+	f.b = append(f.b, '"')
+	b, err := t.UTC().AppendText(f.b)
+	if err != nil {
+		f.err = err
+		return
+	}
+	f.b = append(b, '"')
+}
+
+// json appends a value on one line. What is no JSON is an error: it would make
+// the line unreadable.
+func (f *fields) json(name string, raw json.RawMessage) {
+	if len(raw) == 0 {
+		return
+	}
+	f.name(name)
+	buf := bytes.NewBuffer(f.b)
+	if err := json.Compact(buf, raw); err != nil {
+		f.err = fmt.Errorf("%s: %w", name, err)
+	}
+	f.b = buf.Bytes()
+}
+
+func (f *fields) steps(name string, s Steps) {
+	if s == (Steps{}) {
+		return
+	}
+	f.name(name)
+	f.b = append(f.b, '{')
+	first := true
+	for _, step := range [...]struct {
+		name   string
+		millis float64
+	}{
+		{"audit", s.Audit}, {"policy", s.Policy}, {"result", s.Result}, {"schema", s.Schema},
+		{"tool", s.Tool}, {"total", s.Total}, {"upstream", s.Upstream}, {"vault", s.Vault},
+	} {
+		if step.millis == 0 {
+			continue
+		}
+		if math.IsNaN(step.millis) || math.IsInf(step.millis, 0) {
+			f.err = fmt.Errorf("%s.%s is no number", name, step.name)
+			return
+		}
+		if !first {
+			f.b = append(f.b, ',')
+		}
+		first = false
+		f.b = append(f.b, '"')
+		f.b = append(f.b, step.name...)
+		f.b = append(f.b, '"', ':')
+		f.b = strconv.AppendFloat(f.b, step.millis, 'g', -1, 64)
+	}
+	f.b = append(f.b, '}')
 }
 
 const hexDigits = "0123456789abcdef"

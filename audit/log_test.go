@@ -50,7 +50,7 @@ func call(n int) Record {
 	return Record{
 		Phase: PhaseCall, CallID: fmt.Sprintf("0190-call-%d", n), Agent: "support-agent-1", Service: "slack", Tool: "slack_post_message",
 		Arguments: json.RawMessage(fmt.Sprintf(`{"channel": "#support-updates", "text": "hello %d"}`, n)), Outcome: "ok",
-		Millis: map[string]float64{"total": 1.5},
+		Millis: Steps{Total: 1.5},
 	}
 }
 

@@ -59,7 +59,20 @@ type Record struct {
 	Scope             string `json:"scope,omitempty"` // the one used
 	Rule              string `json:"rule,omitempty"`  // the policy rule that decided
 
-	Millis map[string]float64 `json:"ms,omitempty"` // per step, and "total"
+	Millis Steps `json:"ms,omitzero"`
+}
+
+// Steps is what a call has taken, in milliseconds, by step; 0 where there was no
+// such step.
+type Steps struct {
+	Audit    float64 `json:"audit,omitempty"` // of the intent
+	Policy   float64 `json:"policy,omitempty"`
+	Result   float64 `json:"result,omitempty"` // shaping and redacting it
+	Schema   float64 `json:"schema,omitempty"`
+	Tool     float64 `json:"tool,omitempty"`
+	Total    float64 `json:"total,omitempty"`    // up to the outcome's record, which it cannot count
+	Upstream float64 `json:"upstream,omitempty"` // part of tool
+	Vault    float64 `json:"vault,omitempty"`
 }
 
 // Receipt proves that a record is durable. Only Append makes one.

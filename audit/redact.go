@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -46,21 +47,48 @@ type Redactor struct{ sets *setCache }
 // NewRedactor returns a redactor for the known shapes and names.
 func NewRedactor() *Redactor { return &Redactor{newSetCache()} }
 
+// Secrets is a redactor that is prepared for certain secrets, for those who have
+// many texts to search for the same ones, as a call has. The zero value searches
+// for no values.
+type Secrets struct{ set *needles }
+
+// For prepares the search for some secrets.
+func (r *Redactor) For(secrets ...string) Secrets { return Secrets{r.sets.get(secrets)} }
+
+// Text is Secrets.Text for a text that stands alone.
+func (r *Redactor) Text(s string, secrets ...string) string { return r.For(secrets...).Text(s) }
+
+// Values is Secrets.Values for a text that stands alone.
+func (r *Redactor) Values(s string, secrets ...string) string { return r.For(secrets...).Values(s) }
+
+// JSON is Secrets.JSON for a text that stands alone.
+func (r *Redactor) JSON(raw json.RawMessage, sensitive []string, secrets ...string) json.RawMessage {
+	return r.For(secrets...).JSON(raw, sensitive)
+}
+
+// Tokens is Secrets.Tokens for a text that stands alone.
+func (r *Redactor) Tokens(s string, secrets ...string) string { return r.For(secrets...).Tokens(s) }
+
+// TokensJSON is Secrets.TokensJSON for a text that stands alone.
+func (r *Redactor) TokensJSON(raw json.RawMessage, secrets ...string) json.RawMessage {
+	return r.For(secrets...).TokensJSON(raw)
+}
+
 // Text masks a text by value and by shape, and the values of sensitive names in
 // query strings, headers and JSON within it. Over 16 MiB it is masked whole.
-func (r *Redactor) Text(s string, secrets ...string) string {
+func (k Secrets) Text(s string) string {
 	if len(s) > maxRedactBytes {
 		return masked
 	}
-	return shapes(r.sets.get(secrets).mask(s), byName)
+	return shapes(k.set.mask(s), byName)
 }
 
 // Values masks a text by value only.
-func (r *Redactor) Values(s string, secrets ...string) string {
+func (k Secrets) Values(s string) string {
 	if len(s) > maxRedactBytes {
 		return masked
 	}
-	return r.sets.get(secrets).mask(s)
+	return k.set.mask(s)
 }
 
 // JSON masks a JSON text: values by name of their key, values at the places that
@@ -69,23 +97,35 @@ func (r *Redactor) Values(s string, secrets ...string) string {
 // and shape. The result is valid JSON with all keys in their order. What is not
 // JSON, or has a secret across two values, comes back as a JSON string; nothing (raw is empty) as nothing. Deeper
 // than 200 levels or over 16 MiB it is masked whole.
-func (r *Redactor) JSON(raw json.RawMessage, sensitive []string, secrets ...string) json.RawMessage {
-	return r.json(raw, sensitive, secrets, byName)
+func (k Secrets) JSON(raw json.RawMessage, sensitive []string) json.RawMessage {
+	return k.json(raw, sensitive, byName)
 }
 
 // Tokens masks a text by value, and what has the shape of a known token. It goes
 // by no names: it is for what a model has asked to see, where a field may well be
 // called "token" and hold a page number.
-func (r *Redactor) Tokens(s string, secrets ...string) string {
+func (k Secrets) Tokens(s string) string {
 	if len(s) > maxRedactBytes {
 		return masked
 	}
-	return shapes(r.sets.get(secrets).mask(s), byShape)
+	return shapes(k.set.mask(s), byShape)
 }
 
 // TokensJSON is Tokens for every string, key and number of a JSON text.
-func (r *Redactor) TokensJSON(raw json.RawMessage, secrets ...string) json.RawMessage {
-	return r.json(raw, nil, secrets, byShape)
+func (k Secrets) TokensJSON(raw json.RawMessage) json.RawMessage {
+	return k.json(raw, nil, byShape)
+}
+
+// ShownAndRecorded is TokensJSON, for the model, and the JSON of that, for the
+// log. Where nothing is masked by name, which is nearly always, both are one text
+// and one search: what JSON leaves as it is, TokensJSON does too.
+func (k Secrets) ShownAndRecorded(raw json.RawMessage) (shown, recorded json.RawMessage) {
+	recorded = k.JSON(raw, nil)
+	if bytes.Equal(recorded, raw) {
+		return recorded, recorded
+	}
+	shown = k.TokensJSON(raw)
+	return shown, k.JSON(shown, nil)
 }
 
 // reach is what redaction goes by, beside values.
@@ -96,14 +136,14 @@ const (
 	byName               // those, and the names of keys, parameters and headers
 )
 
-func (r *Redactor) json(raw json.RawMessage, sensitive, secrets []string, by reach) json.RawMessage {
+func (k Secrets) json(raw json.RawMessage, sensitive []string, by reach) json.RawMessage {
 	if len(raw) == 0 {
 		return raw
 	}
 	if len(raw) > maxRedactBytes {
 		return json.RawMessage(`"` + masked + `"`)
 	}
-	w := walker{in: string(raw), set: r.sets.get(secrets), by: by}
+	w := walker{in: string(raw), set: k.set, by: by}
 	err := w.document(sensitive)
 	if err == errTooDeep {
 		return json.RawMessage(`"` + masked + `"`)

@@ -1,7 +1,5 @@
 package audit
 
-import "strings"
-
 // sensitiveKey reports whether a value under this name is a secret: names are
 // compared in lower case without - _ and spaces, by their end, so that
 // "X-Api-Key", "apiKey" and "slack_api_key" are one.
@@ -65,7 +63,20 @@ func hasEnd(k []byte, end string) bool {
 // headerName reports whether a name before a colon in plain text is that of a
 // header or setting whose value is a secret. Only these: prose has colons, too.
 func headerName(name string) bool {
-	switch strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name)) {
+	var room [64]byte
+	k := room[:0]
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '-' || c == '_':
+		case len(k) == len("proxyauthorization"): // the longest
+			return false
+		case 'A' <= c && c <= 'Z':
+			k = append(k, c+'a'-'A')
+		default:
+			k = append(k, c)
+		}
+	}
+	switch string(k) {
 	case "authorization", "proxyauthorization", "cookie", "setcookie", "apikey", "xapikey", "xmetabasesession", "password", "passwd", "clientsecret":
 		return true
 	}

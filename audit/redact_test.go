@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"pgregory.net/rapid"
 )
 
 func TestKnownShapes(t *testing.T) {
@@ -293,4 +295,29 @@ func TestWhatAModelAskedToSeeIsNotMaskedByName(t *testing.T) {
 	if got := r.Tokens("password: x, https://u:p4ss@host/, xoxb-1234567890-abcdefghij"); got != "password: x, https://u:[redacted]@host/, ************ghij" {
 		t.Error(got)
 	}
+}
+
+// What is shown and what is recorded are as if each had been searched by itself.
+func TestShownAndRecordedAreTheTwoSearchesInOne(t *testing.T) {
+	const secret = "plain-secret-0123456789"
+	words := []string{
+		secret, "password", "token", "next_token", "api_key", "hello", "[redacted]", "Authorization: Bearer abcdef0123456789", "password=hunter22",
+		"xo" + "xb-0123456789-abcdef", `{"token":"abc"}`, "https://u:p@host/", "a:b=c", "", `"`, "\\", "\n", "pat-" + "na1-0123456789abcdef",
+	}
+	text := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(words), 0, 3), func(w []string) string { return strings.Join(w, " ") })
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.MapOfN(text, rapid.OneOf(rapid.Map(text, func(s string) any { return s }), rapid.Map(rapid.SliceOfN(text, 0, 3), func(s []string) any { return s })), 0, 5).Draw(t, "value")
+		raw, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := NewRedactor().For(secret)
+		shown, recorded := k.ShownAndRecorded(raw)
+		if want := k.TokensJSON(raw); string(shown) != string(want) {
+			t.Fatalf("shown %s\nwant  %s", shown, want)
+		}
+		if want := k.JSON(k.TokensJSON(raw), nil); string(recorded) != string(want) {
+			t.Fatalf("recorded %s\nwant     %s", recorded, want)
+		}
+	})
 }

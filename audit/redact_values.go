@@ -154,7 +154,7 @@ type span struct {
 
 // find returns where needles stand, merged where they overlap.
 func (n *needles) find(s string) []span {
-	if n.window == 0 || len(s) < n.window {
+	if n == nil || n.window == 0 || len(s) < n.window {
 		return nil
 	}
 	var spans []span

@@ -28,10 +28,10 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 		result = Result{CallID: c.callID, Failure: c.presentable(failure)}
 		result.Text = result.Failure.Message
 		if failure.Kind == fault.Internal {
-			c.g.Logger.Error("call failed", "call_id", c.callID, "tool", c.call.Tool, "error", c.g.Redactor.Text(failure.Error(), c.secrets...))
+			c.g.Logger.Error("call failed", "call_id", c.callID, "tool", c.call.Tool, "error", c.secrets.Text(failure.Error()))
 		}
 	}
-	c.tick("result")
+	c.tick(&c.ms.Result)
 
 	// The outcome is written even if the caller has gone: what happened, happened.
 	r := c.record(audit.PhaseCall)
@@ -68,16 +68,16 @@ func (c *passage) shape(result *Result, out any) *fault.Error {
 	if err := enc.Encode(out); err != nil {
 		return fault.From(fmt.Errorf("encode result: %w", err))
 	}
-	result.Structured = c.g.Redactor.TokensJSON(bytes.TrimRight(buf.Bytes(), "\n"), c.secrets...)
+	result.Structured, c.recorded = c.secrets.ShownAndRecorded(bytes.TrimRight(buf.Bytes(), "\n"))
 	if t, ok := out.(Texter); ok {
-		result.Text = c.g.Redactor.Tokens(t.Text(), c.secrets...)
+		result.Text = c.secrets.Tokens(t.Text())
 	} else {
 		result.Text = string(result.Structured)
 	}
 	if t, ok := out.(Contenter); ok {
 		for _, content := range t.Content() {
-			content.Text = c.g.Redactor.Tokens(content.Text, c.secrets...)
-			content.URI = c.g.Redactor.Tokens(content.URI, c.secrets...)
+			content.Text = c.secrets.Tokens(content.Text)
+			content.URI = c.secrets.Tokens(content.URI)
 			if c.leaks(content.Data) {
 				return fault.New(fault.UpstreamError, "The answer of %s held the credential itself and was withheld. Tell the operator.", c.bound.service.Title)
 			}
@@ -86,9 +86,7 @@ func (c *passage) shape(result *Result, out any) *fault.Error {
 	}
 	if n := max(len(result.Structured), len(result.Text)); n > maxResult {
 		if c.bound.schema.Write() {
-			result.Structured, result.Content = nil, nil
-			result.Text = fmt.Sprintf("Done. The answer was too large to show (%d bytes); read it back in parts.", n)
-			return nil
+			return fault.New(fault.UpstreamError, "It was done, but the answer is too large to show (%d bytes). Do not do it again; read it back in parts.", n)
 		}
 		return fault.New(fault.InvalidArguments, "The answer is %d bytes, more than the %d that a call may return. Ask for less: a smaller limit, fewer fields, or a narrower filter.", n, maxResult)
 	}
@@ -96,7 +94,7 @@ func (c *passage) shape(result *Result, out any) *fault.Error {
 }
 
 func (c *passage) leaks(data []byte) bool {
-	for _, s := range c.secrets {
+	for _, s := range c.revealed {
 		if len(s) >= 6 && bytes.Contains(data, []byte(s)) {
 			return true
 		}
@@ -108,17 +106,14 @@ func (c *passage) leaks(data []byte) bool {
 func (c *passage) presentable(f *fault.Error) *fault.Error {
 	shown := *f
 	shown.Cause = nil
-	shown.Message = c.g.Redactor.Text(f.Message, c.secrets...)
-	shown.Code = c.g.Redactor.Text(f.Code, c.secrets...)
-	if shown.Kind == fault.RateLimited && shown.RetryAfter > 0 {
-		shown.Message += fmt.Sprintf(" Try again in %d seconds.", int((shown.RetryAfter.Seconds()))+1)
-	}
+	shown.Message = c.secrets.Text(f.Message)
+	shown.Code = c.secrets.Text(f.Code)
 	return &shown
 }
 
 // record is what is known so far.
 func (c *passage) record(phase audit.Phase) audit.Record {
-	text := func(s string) string { return c.g.Redactor.Text(clip(s, 256), c.secrets...) }
+	text := func(s string) string { return clip(c.secrets.Text(s), 256) }
 	r := audit.Record{
 		Time: c.g.Now().UTC(), Phase: phase,
 		CallID: c.callID, ToolCallID: text(c.call.ToolCallID), CorrelationID: text(c.call.CorrelationID),
@@ -157,7 +152,7 @@ func (c *passage) arguments() json.RawMessage {
 	if c.bound != nil {
 		sensitive = c.bound.schema.Sensitive()
 	}
-	redacted, _, _ := audit.Bound(c.g.Redactor.JSON(raw, sensitive, c.secrets...), maxRecorded)
+	redacted, _, _ := audit.Bound(c.secrets.JSON(raw, sensitive), maxRecorded)
 	c.redacted = redactedArguments{done: true, json: redacted}
 	return redacted
 }
@@ -167,18 +162,17 @@ func (c *passage) outcome(r *audit.Record, result Result) {
 	if f := result.Failure; f != nil {
 		r.Outcome, r.Message, r.UpstreamStatus = string(f.Kind), f.Message, f.Status
 	} else if result.Structured != nil {
-		redacted := c.g.Redactor.JSON(result.Structured, nil, c.secrets...)
-		r.Result, r.ResultDigest, r.ResultBytes = audit.Bound(redacted, maxRecorded)
+		r.Result, r.ResultDigest, r.ResultBytes = audit.Bound(c.recorded, maxRecorded)
 	}
 	if c.client != nil {
 		s := c.client.Stats()
-		r.Retries, r.UpstreamID = s.Retries, c.g.Redactor.Text(s.RequestID, c.secrets...)
+		r.Retries, r.UpstreamID = s.Retries, c.secrets.Text(s.RequestID)
 		if s.Status != 0 {
 			r.UpstreamStatus = s.Status
 		}
-		c.ms["upstream"] = s.Millis
+		c.ms.Upstream = s.Millis
 	}
-	c.ms["total"] = millis(c.g.Now().Sub(c.start))
+	c.ms.Total = millis(c.g.Now().Sub(c.start))
 	r.Millis = c.ms
 }
 

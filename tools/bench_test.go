@@ -1,6 +1,7 @@
 package tools_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -80,6 +81,10 @@ func BenchmarkCall(b *testing.B) {
 		})
 	}
 	v.Configure(declared, nil)
+	running := make(chan error)
+	ctx, stop := context.WithCancel(b.Context())
+	go func() { running <- v.Run(ctx) }() // only then does it keep records in memory
+	defer func() { stop(); <-running }()
 	log, err := audit.Open(audit.Options{Dir: b.TempDir() + "/audit", Key: audit.NewKey(), Name: "bench"})
 	check(b, err)
 	defer func() { _ = log.Close() }()

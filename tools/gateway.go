@@ -127,7 +127,29 @@ func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
 	if err != nil || id.Grants.Allows(need) {
 		return "", false
 	}
-	return need.String(), true
+	// To ask for a scope is to say that there is such a tool: only where nothing
+	// but the token stands between the caller and the tool.
+	if g.policy(id.Agent).Hides(call.Tool) {
+		return "", false
+	}
+	for _, set := range g.granted(id)[need.Service] {
+		if set.AllowsAny(b.template) {
+			return need.String(), true
+		}
+	}
+	return "", false
+}
+
+// granted is what the credentials that are registered for the identity allow, by
+// service.
+func (g *Gateway) granted(id auth.Identity) map[string][]scope.Set {
+	sets := map[string][]scope.Set{}
+	for _, d := range g.Vault.Declarations() {
+		if d.Owner.Agent == id.Agent && (d.Owner.User == "" || d.Owner.User == id.User) {
+			sets[d.Service] = append(sets[d.Service], d.Scope)
+		}
+	}
+	return sets
 }
 
 // Denied records a call that a transport refused because of what Missing said,
@@ -146,12 +168,7 @@ func (g *Gateway) Denied(ctx context.Context, id auth.Identity, call Call, neede
 // a call instead.
 func (g *Gateway) List(id auth.Identity) []schemas.Tool {
 	cat := g.catalogue.Load()
-	granted := map[string][]scope.Set{}
-	for _, d := range g.Vault.Declarations() {
-		if d.Owner.Agent == id.Agent && (d.Owner.User == "" || d.Owner.User == id.User) {
-			granted[d.Service] = append(granted[d.Service], d.Scope)
-		}
-	}
+	granted := g.granted(id)
 	policy := g.policy(id.Agent)
 	var list []schemas.Tool
 	for _, b := range cat.order {

@@ -328,6 +328,17 @@ func TestMissingDecidesBeforeDispatch(t *testing.T) {
 	if _, missing := w.Missing(w.id, tools.Call{Tool: "shelf_get"}); missing {
 		t.Error("a granted scope is missing")
 	}
+	for name, hidden := range map[string]func(*world){
+		"by policy":         func(w *world) { w.id.Agent = "a1" },
+		"by its credential": func(w *world) { w.id.Agent = "a2" },
+	} {
+		w := newWorld(t, nil, auth.Rule{Tools: "shelf_put", Deny: "true"})
+		w.id.Grants = nil
+		hidden(w)
+		if _, missing := w.Missing(w.id, tools.Call{Tool: "shelf_put", Arguments: json.RawMessage(`{"box":"book"}`)}); missing {
+			t.Error("a tool that is hidden", name, "gives itself away")
+		}
+	}
 	if id := w.Denied(t.Context(), w.id, tools.Call{Tool: "shelf_put"}, needed); id == "" || w.log.records()[0].Outcome != "not_permitted" {
 		t.Error("the refusal was not recorded")
 	}
@@ -383,7 +394,7 @@ func TestAResultThatIsTooLargeIsRefusedWithAWayOut(t *testing.T) {
 	if r := w.call(t, "shelf_get", `{"title":"x"}`); kind(r) != fault.InvalidArguments || !strings.Contains(r.Text, "Ask for less") {
 		t.Errorf("%s %q", kind(r), r.Text)
 	}
-	if r := w.call(t, "shelf_put", `{"title":"x"}`); r.Failure != nil || !strings.HasPrefix(r.Text, "Done.") {
+	if r := w.call(t, "shelf_put", `{"title":"x"}`); kind(r) != fault.UpstreamError || !strings.Contains(r.Text, "It was done") {
 		t.Errorf("a write: %s %q", kind(r), r.Text)
 	}
 }

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,7 +27,7 @@ type passage struct {
 	callID string
 	start  time.Time
 	lap    time.Time
-	ms     map[string]float64
+	ms     audit.Steps
 
 	timeout  time.Duration
 	bound    *bound
@@ -36,14 +37,16 @@ type passage struct {
 	decl     vault.Declaration
 	cred     *vault.Credential
 	client   *upstream.Client
-	secrets  []string // all that the vault released in this call
-	intended bool     // an intent is in the log
+	revealed []string      // all that the vault released in this call
+	secrets  audit.Secrets // and the search for it
+	intended bool          // an intent is in the log
 	redacted redactedArguments
+	recorded json.RawMessage // the result, as the log may hold it
 }
 
 func (g *Gateway) begin(id auth.Identity, call Call) *passage {
 	now := g.Now()
-	c := &passage{g: g, id: id, call: call, callID: newCallID(), start: now, lap: now, ms: make(map[string]float64, 8), timeout: g.Timeout}
+	c := &passage{g: g, id: id, call: call, callID: newCallID(), start: now, lap: now, timeout: g.Timeout}
 	c.bound = g.catalogue.Load().tools[call.Tool]
 	if c.bound != nil && c.bound.service.Timeout > 0 {
 		c.timeout = c.bound.service.Timeout
@@ -52,9 +55,9 @@ func (g *Gateway) begin(id auth.Identity, call Call) *passage {
 }
 
 // tick notes what the step that ends now has taken.
-func (c *passage) tick(step string) {
+func (c *passage) tick(step *float64) {
 	now := c.g.Now()
-	c.ms[step] += millis(now.Sub(c.lap))
+	*step += millis(now.Sub(c.lap))
 	c.lap = now
 }
 
@@ -67,7 +70,7 @@ func (c *passage) find() *fault.Error {
 }
 
 func (c *passage) validate() *fault.Error {
-	defer c.tick("schema")
+	defer c.tick(&c.ms.Schema)
 	if n := len(c.call.Arguments); n > maxArguments {
 		return fault.New(fault.InvalidArguments, "The arguments are %d bytes; a call takes %d at most. Send less.", n, maxArguments)
 	}
@@ -86,7 +89,7 @@ func (c *passage) validate() *fault.Error {
 // authorize computes the effective permission: the token's scopes, the
 // credential's and the rules of the agent's policy, each of which must allow.
 func (c *passage) authorize(ctx context.Context) *fault.Error {
-	defer c.tick("policy")
+	defer c.tick(&c.ms.Policy)
 	if !c.g.Active(c.id.Agent) {
 		return fault.New(fault.NotPermitted, "Agent %s is suspended or was removed. An admin can let it in again (toolvault agent resume).", c.id.Agent)
 	}
@@ -127,7 +130,7 @@ func (c *passage) beyond(needed string) *fault.Error {
 // names the credential and its version, and so that its arguments are free of
 // the very secret.
 func (c *passage) resolve(ctx context.Context) *fault.Error {
-	defer c.tick("vault")
+	defer c.tick(&c.ms.Vault)
 	cred, err := c.g.Vault.Resolve(ctx, c.decl)
 	if err != nil {
 		return c.vaultFault(err)
@@ -139,8 +142,9 @@ func (c *passage) resolve(ctx context.Context) *fault.Error {
 func (c *passage) use(cred *vault.Credential) {
 	c.cred = cred
 	for _, s := range cred.Secrets() {
-		c.secrets = append(c.secrets, s.Reveal())
+		c.revealed = append(c.revealed, s.Reveal())
 	}
+	c.secrets = c.g.Redactor.For(c.revealed...)
 	c.redacted = redactedArguments{} // a renewed credential brings new secrets to look for
 }
 
@@ -149,7 +153,7 @@ func (c *passage) intend(ctx context.Context) *fault.Error {
 	if !c.bound.schema.Write() {
 		return nil
 	}
-	defer c.tick("audit")
+	defer c.tick(&c.ms.Audit)
 	r := c.record(audit.PhaseIntent)
 	deadline := c.start.Add(c.timeout + outcomeAllowance).UTC()
 	r.Deadline = &deadline
@@ -173,7 +177,7 @@ func (c *passage) append(ctx context.Context, r audit.Record) *fault.Error {
 }
 
 func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
-	defer c.tick("tool")
+	defer c.tick(&c.ms.Tool)
 	defer func() {
 		if p := recover(); p != nil {
 			// The value may hold a secret or an argument; the stack does not.
@@ -182,7 +186,7 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 		}
 	}()
 	c.client = c.g.Pool.Client(c.bound.service.Endpoint, (*applied)(c), c.callID)
-	c.client.Conceal(func(s string) string { return c.g.Redactor.Values(s, c.secrets...) })
+	c.client.Conceal(func(s string) string { return c.secrets.Values(s) })
 	c.client.Permit(c.allows)
 	out, err := c.bound.tool.Run(ctx, c.client, c.args.Raw)
 	if err != nil {

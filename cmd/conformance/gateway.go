@@ -3,39 +3,55 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
 
+	"toolvault/audit"
 	"toolvault/auth"
+	"toolvault/auth/scope"
 	"toolvault/schemas"
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+	"toolvault/vault"
+	"toolvault/vault/store"
 )
 
-// gateway serves the fixtures that are plain calls, the way every call of the
-// product goes.
-type gateway struct{}
+const agent = "conformance"
 
+// fixture is what a fixture that is a plain call answers.
+type fixture struct {
+	text    string
+	content []tools.Content
+}
+
+func (f fixture) Text() string             { return f.text }
+func (f fixture) Content() []tools.Content { return f.content }
+
+// plain are the fixtures that go the way of every call of the product.
 var plain = []struct {
 	name, description string
-	result            tools.Result
+	answer            fixture
+	failure           *fault.Error
 }{
-	{"test_simple_text", "Returns a simple text.", tools.Result{Text: "This is a simple text response for testing."}},
-	{"test_image_content", "Returns an image.", tools.Result{Content: []tools.Content{image}}},
-	{"test_audio_content", "Returns a sound.", tools.Result{Content: []tools.Content{
+	{name: "test_simple_text", description: "Returns a simple text.", answer: fixture{text: "This is a simple text response for testing."}},
+	{name: "test_image_content", description: "Returns an image.", answer: fixture{content: []tools.Content{image}}},
+	{name: "test_audio_content", description: "Returns a sound.", answer: fixture{content: []tools.Content{
 		{Type: "audio", MIME: "audio/wav", Data: decode("UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=")},
 	}}},
-	{"test_embedded_resource", "Returns an embedded resource.", tools.Result{Content: []tools.Content{
+	{name: "test_embedded_resource", description: "Returns an embedded resource.", answer: fixture{content: []tools.Content{
 		{Type: "resource", URI: "test://embedded-resource", MIME: "text/plain", Text: "This is an embedded resource content."},
 	}}},
-	{"test_multiple_content_types", "Returns text, an image and a resource.", tools.Result{
-		Text: "Multiple content types test:",
-		Content: []tools.Content{image, {
+	{name: "test_multiple_content_types", description: "Returns text, an image and a resource.", answer: fixture{
+		text: "Multiple content types test:",
+		content: []tools.Content{image, {
 			Type: "resource", URI: "test://mixed-content-resource", MIME: "application/json", Text: `{"test":"data","value":123}`,
 		}},
 	}},
-	{"test_error_handling", "Fails on purpose.", tools.Result{
-		Failure: fault.New(fault.UpstreamError, "This tool intentionally returns an error for testing"),
-	}},
+	{name: "test_error_handling", description: "Fails on purpose.",
+		failure: fault.New(fault.UpstreamError, "This tool intentionally returns an error for testing")},
 }
 
 // imagePNG is one transparent pixel.
@@ -51,27 +67,88 @@ func decode(text string) []byte {
 	return b
 }
 
-func (gateway) List(auth.Identity) []schemas.Tool {
-	var list []schemas.Tool
-	for _, t := range plain {
-		list = append(list, schemas.Tool{
-			Name: t.name, Description: t.description, Service: "conformance",
-			Annotations: schemas.Annotations{ReadOnly: true, Idempotent: true},
-			Input:       json.RawMessage(`{"type":"object","properties":{}}`),
-		})
+// service is the fixtures as one more service.
+func service() (tools.Service, []schemas.Tool, error) {
+	s := tools.Service{
+		Name: "test", Title: "Test", Endpoint: upstream.Endpoint{Service: "test", BaseURL: "http://127.0.0.1:1"},
+		Scopes: scope.NewCatalog("test", scope.Def{Name: "fixtures.read"}),
+		Auth:   map[string]vault.Scheme{vault.TypeAPIKey: vault.Bearer},
 	}
-	return list
+	var files []schemas.Tool
+	for _, p := range plain {
+		s.Tools = append(s.Tools, tools.New(p.name, func(context.Context, *upstream.Client, struct{}) (fixture, error) {
+			if p.failure != nil {
+				return fixture{}, p.failure
+			}
+			return p.answer, nil
+		}))
+		file, err := schemas.Parse(fmt.Appendf(nil, `{"name":%q,"title":%[1]q,"service":"test","scope":"fixtures.read","description":%q,
+			"annotations":{"readOnly":true,"destructive":false,"idempotent":true},"input":{"type":"object","properties":{}}}`, p.name, p.description))
+		if err != nil {
+			return tools.Service{}, nil, err
+		}
+		files = append(files, file)
+	}
+	return s, files, nil
 }
 
-func (gateway) Missing(auth.Identity, tools.Call) (string, bool) { return "", false }
+// stack is the product's own: store, vault, tokens, audit log and gateway, in a
+// folder.
+type stack struct {
+	gateway *tools.Gateway
+	tokens  *auth.Tokens
+	token   string
+	store   store.Store
+	log     *audit.Log
+}
 
-func (gateway) Call(_ context.Context, _ auth.Identity, c tools.Call) tools.Result {
-	for _, t := range plain {
-		if t.name == c.Tool {
-			r := t.result
-			r.CallID = "conformance"
-			return r
-		}
+func newStack(ctx context.Context, dir, publicURL string, logger *slog.Logger) (*stack, error) {
+	st, err := store.OpenSQLite(ctx, filepath.Join(dir, "store.db"))
+	if err != nil {
+		return nil, err
 	}
-	return tools.Result{CallID: "conformance", Failure: fault.New(fault.NotFound, "There is no such fixture.")}
+	keyring, err := vault.OpenKeyring(ctx, st, vault.NewMasterKey())
+	if err != nil {
+		return nil, err
+	}
+	s, files, err := service()
+	if err != nil {
+		return nil, err
+	}
+	granted, err := s.Scopes.Parse(scope.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	v := vault.New(vault.Options{Store: st, Keyring: keyring, Schemes: map[string]map[string]vault.Scheme{s.Name: s.Auth}, Logger: logger})
+	if _, err := v.Put(ctx, "test/key", vault.Stored{Type: vault.TypeAPIKey, Secret: vault.NewMasterKey()}); err != nil {
+		return nil, err
+	}
+	v.Configure([]vault.Declaration{{
+		ID: "test/key", Owner: vault.Owner{Agent: agent}, Service: s.Name, Type: vault.TypeAPIKey, Source: "vault:test/key", Scope: granted,
+	}}, nil)
+	log, err := audit.Open(audit.Options{Dir: filepath.Join(dir, "audit"), Key: audit.NewKey(), Name: "conformance", Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	agents := auth.NewAgents(st, time.Now)
+	agents.Configure([]auth.Agent{{ID: agent}})
+	tokens, err := auth.NewTokens(ctx, auth.TokenOptions{
+		Store: st, Sealer: keyring, Agents: agents, Issuer: publicURL, Audience: publicURL + "/mcp",
+		Catalogs: scope.Catalogs{s.Name: s.Scopes}, Now: time.Now, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	token, _, err := tokens.Mint(ctx, auth.Request{Agent: agent})
+	if err != nil {
+		return nil, err
+	}
+	g, err := tools.NewGateway(tools.Options{
+		Services: []tools.Service{s}, Schemas: files, Pool: upstream.NewPool(nil), Vault: v, Log: log, Redactor: audit.NewRedactor(),
+		Active: func(string) bool { return true }, Now: time.Now, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &stack{gateway: g, tokens: tokens, token: token, store: st, log: log}, nil
 }

@@ -1,13 +1,11 @@
 // Conformance is for tests only: it serves the fixtures of the official MCP
-// conformance suite on the transport of the product, behind a bearer token, and a
-// proxy in front that adds the token, since the suite cannot send one. It prints
+// conformance suite on the transport and the gateway of the product, behind a
+// bearer token, and a proxy in front that adds the token, since the suite cannot send one. It prints
 // the proxy's URL on stdout and runs until it is interrupted.
 package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,7 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"toolvault/auth"
 	"toolvault/tools/transport"
 )
 
@@ -37,16 +34,26 @@ func main() {
 }
 
 func run(ctx context.Context, listen string) error {
-	token := rand.Text()
-	handler, err := transport.NewHTTP(transport.Options{
-		Gateway: gateway{}, Auth: holder(token), Name: "toolvault-conformance", Version: "1",
-		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Configure: addFixtures,
-	})
+	dir, err := os.MkdirTemp("", "toolvault-conformance-*")
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.RemoveAll(dir) }()
 	backend, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	publicURL := "http://" + backend.Addr().String()
+	s, err := newStack(ctx, dir, publicURL, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = errors.Join(s.log.Close(), s.store.Close()) }()
+	handler, err := transport.NewHTTP(transport.Options{
+		Gateway: s.gateway, Auth: s.tokens, Name: "toolvault-conformance", Version: "1", PublicURL: publicURL,
+		Logger: logger, Configure: addFixtures,
+	})
 	if err != nil {
 		return err
 	}
@@ -56,7 +63,7 @@ func run(ctx context.Context, listen string) error {
 	}
 	servers := []*http.Server{
 		{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
-		{Handler: inject(backend.Addr().String(), token), ReadHeaderTimeout: 10 * time.Second},
+		{Handler: inject(backend.Addr().String(), s.token), ReadHeaderTimeout: 10 * time.Second},
 	}
 	failed := make(chan error, len(servers))
 	for i, l := range []net.Listener{backend, front} {
@@ -67,8 +74,8 @@ func run(ctx context.Context, listen string) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	for _, s := range servers {
-		err = errors.Join(err, s.Close()) // streams that are open have nothing to finish
+	for _, srv := range servers {
+		err = errors.Join(err, srv.Close()) // streams that are open have nothing to finish
 	}
 	return err
 }
@@ -84,14 +91,4 @@ func inject(backend, token string) http.Handler {
 			r.Out.Header.Set("Authorization", "Bearer "+token)
 		},
 	}
-}
-
-// holder knows the one token there is.
-type holder string
-
-func (h holder) Authenticate(_ context.Context, bearer string) (auth.Identity, error) {
-	if subtle.ConstantTimeCompare([]byte(h), []byte(bearer)) != 1 {
-		return auth.Identity{}, errors.New("not the token of this run")
-	}
-	return auth.Identity{Agent: "conformance"}, nil
 }

@@ -17,8 +17,8 @@ var entryHeader = fmt.Sprintf(entryFormat, "WHEN", "AGENT", "TOOL", "CALL ID", "
 
 func entryLine(e audit.Entry) string {
 	ms := "-"
-	if total, ok := e.Millis["total"]; ok {
-		ms = fmt.Sprintf("%.1f", total)
+	if e.Millis.Total > 0 {
+		ms = fmt.Sprintf("%.1f", e.Millis.Total)
 	}
 	return strings.TrimRight(fmt.Sprintf(entryFormat,
 		shortTime(e.Time), orDash(e.Agent), cmp.Or(e.Tool, e.Event, "-"), orDash(e.CallID), orDash(e.CredentialID), orDash(e.Status), ms), " ")

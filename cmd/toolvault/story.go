@@ -121,8 +121,8 @@ func (s *storyteller) trail(entries []audit.Entry) {
 	rows := [][]string{header}
 	for _, e := range slices.Backward(entries) {
 		ms := "-"
-		if total, ok := e.Millis["total"]; ok {
-			ms = fmt.Sprintf("%.1f", total)
+		if e.Millis.Total > 0 {
+			ms = fmt.Sprintf("%.1f", e.Millis.Total)
 		}
 		rows = append(rows, []string{
 			e.Time.Local().Format("15:04:05"), orDash(e.Agent), cmp.Or(e.Tool, e.Event, "-"), orDash(e.CallID),

@@ -102,7 +102,7 @@ func failureText(f *fault.Error) string {
 		fmt.Fprintf(&b, "; may be tried again in %d s", seconds(f))
 	case f.Retryable:
 		b.WriteString("; may be tried again")
-	default:
+	case f.Kind != fault.UpstreamUnavailable && f.Kind != fault.Timeout && f.Kind != fault.UpstreamError:
 		b.WriteString("; trying the same again will not help")
 	}
 	if len(f.Needed) > 0 {
