@@ -105,7 +105,7 @@ func TestEveryFileIsFitForAModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		total += len(seen)
-		if len(seen) > 1400 {
+		if len(seen) > 1800 {
 			t.Errorf("%s: %d bytes, more than a model should have to read of one tool", tool.Name, len(seen))
 		}
 	}
