@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,19 +46,16 @@ func agentChangeCommand(verb, short, event, done string, change func(*cobra.Comm
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			if err := change(cmd, a, args[0]); err != nil {
-				return err
-			}
-			if err := a.Event(cmd.Context(), event, args[0], ""); err != nil {
-				return err
-			}
-			say(cmd, done, args[0])
-			return nil
+			return p.with(cmd, func(a *app.App) error {
+				if err := change(cmd, a, args[0]); err != nil {
+					return err
+				}
+				if err := a.Event(cmd.Context(), event, args[0], ""); err != nil {
+					return err
+				}
+				say(cmd, done, args[0])
+				return nil
+			})
 		},
 	}
 	p.flags(cmd)
@@ -71,49 +70,9 @@ func agentListCommand() *cobra.Command {
 		Short: "List agents",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			var rows [][]string
-			for _, agent := range a.Agents.List() {
-				state := "active"
-				if agent.Suspended {
-					state = "suspended"
-				}
-				services := map[string]string{}
-				for _, d := range a.Vault.Declarations() {
-					if d.Owner.Agent == agent.ID {
-						services[d.Service] = d.Scope.String()
-					}
-				}
-				if o == "json" {
-					var tasks []string
-					for t := range agent.Tasks {
-						tasks = append(tasks, t)
-					}
-					if err := printJSON(cmd.OutOrStdout(), map[string]any{
-						"id": agent.ID, "state": state, "from": agent.Origin, "services": services, "tasks": tasks,
-					}); err != nil {
-						return err
-					}
-					continue
-				}
-				var words []string
-				for s := range services {
-					words = append(words, s)
-				}
-				rows = append(rows, []string{agent.ID, state, agent.Origin, orDash(strings.Join(sorted(words), " "))})
-			}
-			if o == "json" {
-				return nil
-			}
-			if len(rows) == 0 {
-				say(cmd, "There is no agent yet. Add one with 'toolvault agent add ID', or in a config file.")
-				return nil
-			}
-			return printTable(cmd.OutOrStdout(), []string{"AGENT", "STATE", "FROM", "CREDENTIALS"}, rows)
+			return p.with(cmd, func(a *app.App) error {
+				return printAgents(cmd, o, a)
+			})
 		},
 	}
 	p.flags(cmd)
@@ -134,38 +93,35 @@ to what the task needs.`,
 		Example: "  toolvault agent token support-agent-1 --ttl 15m\n  toolvault agent token support-agent-1 --scope 'slack:chat:write hubspot:contacts.read'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := p.open(cmd.Context(), func(o *app.Options) { o.Listen = listen })
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			agent, err := a.Agent(args[0])
-			if err != nil {
-				return err
-			}
-			grants, err := a.Grants(agent.ID)
-			if err != nil {
-				return err
-			}
-			if scopes != "" {
-				asked, err := app.Catalogs().ParseGrants(scopes)
+			return p.with(cmd, func(a *app.App) error {
+				agent, err := a.Agent(args[0])
 				if err != nil {
-					return misuse(cmd, "--scope: %w", nearScope(err))
+					return err
 				}
-				if grants = grants.Intersect(asked); len(grants) == 0 {
-					return fmt.Errorf("the credentials of agent %s allow none of %q", agent.ID, scopes)
+				grants, err := a.Grants(agent.ID)
+				if err != nil {
+					return err
 				}
-			}
-			token, id, err := a.Tokens.Mint(cmd.Context(), auth.Request{Agent: agent.ID, User: user, Task: task, Grants: grants, TTL: ttl})
-			if err != nil {
+				if scopes != "" {
+					asked, err := app.Catalogs().ParseGrants(scopes)
+					if err != nil {
+						return misuse(cmd, "--scope: %w", nearScope(err))
+					}
+					if grants = grants.Intersect(asked); len(grants) == 0 {
+						return fmt.Errorf("the credentials of agent %s allow none of %q", agent.ID, scopes)
+					}
+				}
+				token, id, err := a.Tokens.Mint(cmd.Context(), auth.Request{Agent: agent.ID, User: user, Task: task, Grants: grants, TTL: ttl})
+				if err != nil {
+					return err
+				}
+				if err := a.Event(cmd.Context(), "token.minted", agent.ID, fmt.Sprintf("token %s for %s, until %s", id.TokenID, id.Grants, id.Expires.UTC().Format(time.RFC3339))); err != nil {
+					return err
+				}
+				say(cmd, "Token for agent %s at %s/mcp, until %s; it allows: %s", agent.ID, a.PublicURL(), shortTime(id.Expires), id.Grants)
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
 				return err
-			}
-			if err := a.Event(cmd.Context(), "token.minted", agent.ID, fmt.Sprintf("token %s for %s, until %s", id.TokenID, id.Grants, id.Expires.UTC().Format(time.RFC3339))); err != nil {
-				return err
-			}
-			say(cmd, "Token for agent %s at %s/mcp, until %s; it allows: %s", agent.ID, a.PublicURL(), shortTime(id.Expires), id.Grants)
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
-			return err
+			}, func(o *app.Options) { o.Listen = listen })
 		},
 	}
 	p.flags(cmd)
@@ -183,4 +139,37 @@ func nearScope(err error) error {
 		return fmt.Errorf("%w; it has: %s", err, strings.Join(app.Catalogs()[u.Service].Names(), ", "))
 	}
 	return err
+}
+
+func printAgents(cmd *cobra.Command, o output, a *app.App) error {
+	var rows [][]string
+	for _, agent := range a.Agents.List() {
+		state := "active"
+		if agent.Suspended {
+			state = "suspended"
+		}
+		services := map[string]string{}
+		for _, d := range a.Vault.Declarations() {
+			if d.Owner.Agent == agent.ID {
+				services[d.Service] = d.Scope.String()
+			}
+		}
+		if o == "json" {
+			if err := printJSON(cmd.OutOrStdout(), map[string]any{
+				"id": agent.ID, "state": state, "from": agent.Origin, "services": services, "tasks": slices.Sorted(maps.Keys(agent.Tasks)),
+			}); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{agent.ID, state, agent.Origin, orDash(strings.Join(slices.Sorted(maps.Keys(services)), " "))})
+	}
+	if o == "json" {
+		return nil
+	}
+	if len(rows) == 0 {
+		say(cmd, "There is no agent yet. Add one with 'toolvault agent add ID', or in a config file.")
+		return nil
+	}
+	return printTable(cmd.OutOrStdout(), []string{"AGENT", "STATE", "FROM", "CREDENTIALS"}, rows)
 }

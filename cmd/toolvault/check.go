@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"toolvault/cmd/toolvault/internal/app"
 )
 
 func checkCommand() *cobra.Command {
@@ -20,52 +22,13 @@ Secrets are never printed. The exit code is 1 if anything is wrong.`,
 		Example: "  toolvault check --config toolvault.yaml --live",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			findings, err := a.Check(cmd.Context(), live)
-			if err != nil {
-				return err
-			}
-			bad := 0
-			var rows [][]string
-			for _, f := range findings {
-				state := "ok"
-				if f.Err != nil {
-					state, bad = "FAILED", bad+1
-				}
-				if o == "json" {
-					doc := map[string]any{"what": f.What, "agent": f.Agent, "service": f.Service, "ok": f.Err == nil, "detail": f.Detail}
-					if f.Err != nil {
-						doc["detail"] = f.Err.Error()
-					}
-					if err := printJSON(cmd.OutOrStdout(), doc); err != nil {
-						return err
-					}
-					continue
-				}
-				detail := f.Detail
-				if f.Err != nil {
-					detail = f.Err.Error()
-				}
-				rows = append(rows, []string{orDash(f.Agent), orDash(f.Service), f.What, state, detail})
-			}
-			if o != "json" && len(rows) > 0 {
-				if err := printTable(cmd.OutOrStdout(), []string{"AGENT", "SERVICE", "CREDENTIAL", "STATE", "DETAIL"}, rows); err != nil {
+			return p.with(cmd, func(a *app.App) error {
+				findings, err := a.Check(cmd.Context(), live)
+				if err != nil {
 					return err
 				}
-			}
-			switch {
-			case bad > 0:
-				return fmt.Errorf("%d of %d cannot be used", bad, len(findings))
-			case len(findings) == 0:
-				say(cmd, "The config is valid. It registers no credentials yet (docs/add-a-credential.md).")
-			default:
-				say(cmd, "All %d can be used.", len(findings))
-			}
-			return nil
+				return report(cmd, o, findings)
+			})
 		},
 	}
 	p.flags(cmd)
@@ -73,4 +36,38 @@ Secrets are never printed. The exit code is 1 if anything is wrong.`,
 	o.flag(cmd)
 	cmd.Flags().BoolVar(&live, "live", false, "ask each service whether it accepts the credential")
 	return cmd
+}
+
+// report shows what a check found; anything that cannot be used is an error.
+func report(cmd *cobra.Command, o output, findings []app.Finding) error {
+	w, bad := cmd.OutOrStdout(), 0
+	var rows [][]string
+	for _, f := range findings {
+		state, detail := "ok", f.Detail
+		if f.Err != nil {
+			state, detail = "FAILED", f.Err.Error()
+			bad++
+		}
+		if o == "json" {
+			if err := printJSON(w, map[string]any{"what": f.What, "agent": f.Agent, "service": f.Service, "ok": f.Err == nil, "detail": detail}); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{orDash(f.Agent), orDash(f.Service), f.What, state, detail})
+	}
+	if len(rows) > 0 {
+		if err := printTable(w, []string{"AGENT", "SERVICE", "CREDENTIAL", "STATE", "DETAIL"}, rows); err != nil {
+			return err
+		}
+	}
+	switch {
+	case bad > 0:
+		return fmt.Errorf("%d of %d cannot be used", bad, len(findings))
+	case len(findings) == 0:
+		say(cmd, "The config is valid. It registers no credentials yet (docs/add-a-credential.md).")
+	default:
+		say(cmd, "All %d can be used.", len(findings))
+	}
+	return nil
 }

@@ -24,7 +24,6 @@ import (
 type place struct {
 	data, config string
 	sandbox      bool
-	verbose      bool
 }
 
 func (p *place) flags(cmd *cobra.Command) {
@@ -50,10 +49,20 @@ func (p *place) open(ctx context.Context, more ...func(*app.Options)) (*app.App,
 	return a, err
 }
 
+// with opens the place for one command and closes it after.
+func (p *place) with(cmd *cobra.Command, do func(*app.App) error, more ...func(*app.Options)) (err error) {
+	a, err := p.open(cmd.Context(), more...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return do(a)
+}
+
 // newLogger logs for people on a terminal and for programs elsewhere.
 func newLogger(w *os.File, level slog.Level) *slog.Logger {
 	if term.IsTerminal(int(w.Fd())) && os.Getenv("NO_COLOR") == "" {
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly}))
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

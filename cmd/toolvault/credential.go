@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"toolvault/cmd/toolvault/internal/app"
 	"toolvault/vault"
 )
 
@@ -47,28 +48,25 @@ token, or with --refresh a refresh token.`,
 			if refresh && kind != vault.TypeOAuthToken {
 				return misuse(cmd, "--refresh goes with --type oauth_token")
 			}
-			a, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			secret, err := readSecret(cmd, fmt.Sprintf("Secret for %s: ", args[0]))
-			if err != nil {
-				return err
-			}
-			s := vault.Stored{Type: kind, Secret: secret}
-			if refresh {
-				s.Secret, s.Refresh = vault.Secret{}, secret
-			}
-			version, err := a.Vault.Put(cmd.Context(), args[0], s)
-			if err != nil {
-				return err
-			}
-			if err := a.Event(cmd.Context(), "credential.put", "", fmt.Sprintf("%s version %d, %s", args[0], version, kind)); err != nil {
-				return err
-			}
-			say(cmd, "Stored as vault:%s, version %d. It is in force everywhere within a second; 'toolvault check --live' tries it.", args[0], version)
-			return nil
+			return p.with(cmd, func(a *app.App) error {
+				secret, err := readSecret(cmd, fmt.Sprintf("Secret for %s: ", args[0]))
+				if err != nil {
+					return err
+				}
+				s := vault.Stored{Type: kind, Secret: secret}
+				if refresh {
+					s.Secret, s.Refresh = vault.Secret{}, secret
+				}
+				version, err := a.Vault.Put(cmd.Context(), args[0], s)
+				if err != nil {
+					return err
+				}
+				if err := a.Event(cmd.Context(), "credential.put", "", fmt.Sprintf("%s version %d, %s", args[0], version, kind)); err != nil {
+					return err
+				}
+				say(cmd, "Stored as vault:%s, version %d. It is in force everywhere within a second; 'toolvault check --live' tries it.", args[0], version)
+				return nil
+			})
 		},
 	}
 	p.flags(cmd)
@@ -112,17 +110,14 @@ func credentialListCommand() *cobra.Command {
 		Short: "List what is in the vault, never a secret",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			all, err := a.Vault.List(cmd.Context()) // with an error, the sound ones
-			if len(all) == 0 && err == nil && o != "json" {
-				say(cmd, "The vault is empty. Put a secret in with 'toolvault credential put NAME'.")
-				return nil
-			}
-			return errors.Join(printCredentials(cmd.OutOrStdout(), o, all), err)
+			return p.with(cmd, func(a *app.App) error {
+				all, err := a.Vault.List(cmd.Context()) // with an error, the sound ones
+				if len(all) == 0 && err == nil && o != "json" {
+					say(cmd, "The vault is empty. Put a secret in with 'toolvault credential put NAME'.")
+					return nil
+				}
+				return errors.Join(printCredentials(cmd.OutOrStdout(), o, all), err)
+			})
 		},
 	}
 	p.flags(cmd)
@@ -138,16 +133,13 @@ func credentialShowCommand() *cobra.Command {
 		Short: "Show what is known of one credential, never its secret",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			info, err := a.Vault.Show(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return printCredentials(cmd.OutOrStdout(), o, []vault.Info{info})
+			return p.with(cmd, func(a *app.App) error {
+				info, err := a.Vault.Show(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return printCredentials(cmd.OutOrStdout(), o, []vault.Info{info})
+			})
 		},
 	}
 	p.flags(cmd)
@@ -186,19 +178,16 @@ func credentialRevokeCommand() *cobra.Command {
 		Short: "Remove a secret from the vault, in force in every process within a second",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			if err := a.Vault.Delete(cmd.Context(), args[0]); err != nil {
-				return err
-			}
-			if err := a.Event(cmd.Context(), "credential.revoked", "", args[0]); err != nil {
-				return err
-			}
-			say(cmd, "%s is gone from the vault. The service still accepts it where somebody else has it: revoke it there too.", args[0])
-			return nil
+			return p.with(cmd, func(a *app.App) error {
+				if err := a.Vault.Delete(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+				if err := a.Event(cmd.Context(), "credential.revoked", "", args[0]); err != nil {
+					return err
+				}
+				say(cmd, "%s is gone from the vault. The service still accepts it where somebody else has it: revoke it there too.", args[0])
+				return nil
+			})
 		},
 	}
 	p.flags(cmd)

@@ -21,23 +21,20 @@ calls under way may then finish. Clients need a token: 'toolvault agent token ID
 		Example: "  toolvault serve --sandbox\n  toolvault serve --config toolvault.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := p.open(cmd.Context(), func(o *app.Options) {
+			return p.with(cmd, func(a *app.App) error {
+				l, err := app.Bind(a.ListenAddr())
+				if err != nil {
+					return err
+				}
+				a.Logger.Info("serving MCP", "url", a.PublicURL()+"/mcp", "data", a.Dir, "agents", len(a.Agents.List()))
+				if p.sandbox {
+					a.Logger.Info("sandbox: to get a token for a client, run in another terminal: " + tokenCommand(p, listen))
+				}
+				return a.Serve(cmd.Context(), l)
+			}, func(o *app.Options) {
 				o.Listen = listen
 				o.Logger = newLogger(os.Stderr, slog.LevelInfo)
 			})
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			l, err := app.Bind(a.ListenAddr())
-			if err != nil {
-				return err
-			}
-			a.Logger.Info("serving MCP", "url", a.PublicURL()+"/mcp", "data", a.Dir, "agents", len(a.Agents.List()))
-			if p.sandbox {
-				a.Logger.Info("sandbox: to get a token for a client, run in another terminal: " + tokenCommand(p, listen))
-			}
-			return a.Serve(cmd.Context(), l)
 		},
 	}
 	p.flags(cmd)

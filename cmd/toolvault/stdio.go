@@ -22,25 +22,22 @@ client-config' prints what to paste). Everything else goes to stderr.`,
 		Example: "  toolvault stdio --sandbox\n  toolvault stdio --config toolvault.yaml --agent support-agent-1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := p.open(cmd.Context(), func(o *app.Options) { o.Logger = newLogger(os.Stderr, slog.LevelInfo) })
-			if err != nil {
-				return err
-			}
-			defer func() { _ = a.Close() }()
-			id, err := a.Identity(agent)
-			if err != nil {
-				return misuse(cmd, "%w", err)
-			}
-			background, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
-			defer stop()
-			followed := make(chan error, 1)
-			go func() { followed <- a.Run(background) }()
-			err = a.ServeStdio(cmd.Context(), id, os.Stdin, os.Stdout)
-			stop()
-			if errors.Is(err, context.Canceled) {
-				err = nil
-			}
-			return errors.Join(err, <-followed)
+			return p.with(cmd, func(a *app.App) error {
+				id, err := a.Identity(agent)
+				if err != nil {
+					return misuse(cmd, "%w", err)
+				}
+				background, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
+				defer stop()
+				followed := make(chan error, 1)
+				go func() { followed <- a.Run(background) }()
+				err = a.ServeStdio(cmd.Context(), id, os.Stdin, os.Stdout)
+				stop()
+				if errors.Is(err, context.Canceled) {
+					err = nil
+				}
+				return errors.Join(err, <-followed)
+			}, func(o *app.Options) { o.Logger = newLogger(os.Stderr, slog.LevelInfo) })
 		},
 	}
 	p.flags(cmd)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -18,9 +17,4 @@ func versionCommand() *cobra.Command {
 			return err
 		},
 	}
-}
-
-func sorted(words []string) []string {
-	slices.Sort(words)
-	return words
 }
