@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -44,9 +43,7 @@ func (c *committer) run() {
 			c.keepHead()
 		}
 		for {
-			// Whoever is ready to run may be on its way here: let it come along, so
-			// that one sync serves more records. Who is alone loses nothing.
-			runtime.Gosched()
+			c.log.gather()
 			batch, closed := c.log.take()
 			if closed {
 				c.keepHead()

@@ -148,6 +148,16 @@ func (k *Keyring) load(ctx context.Context) error {
 	return nil
 }
 
+// HasKeyring reports whether the store has a keyset already. A master key made
+// now could not open it.
+func HasKeyring(ctx context.Context, st store.Store) (bool, error) {
+	_, err := st.Get(ctx, keyringKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Seal encrypts a record and binds it to its name, which has no NUL, and
 // version: it opens under no other.
 func (k *Keyring) Seal(plaintext []byte, name string, version int64) ([]byte, error) {

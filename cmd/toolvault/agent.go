@@ -125,6 +125,7 @@ to what the task needs.`,
 		},
 	}
 	p.flags(cmd)
+	p.sandboxFlag(cmd)
 	cmd.Flags().StringVar(&task, "task", "", "cut the token to what this task of the agent needs")
 	cmd.Flags().StringVar(&scopes, "scope", "", `cut the token to these scopes: "slack:chat:write hubspot:read-only"`)
 	cmd.Flags().StringVar(&user, "user", "", "the person that the agent acts for")

@@ -203,7 +203,8 @@ func (d *demo) fails(ctx context.Context, kind, tool string, args map[string]any
 	if !r.IsError {
 		return fmt.Errorf("the demo's call of %s should have failed with %s", tool, kind)
 	}
-	d.refusal(tool, kind, textOf(r))
+	text, _, _ := strings.Cut(textOf(r), "\n("+kind) // which the line says already
+	d.refusal(tool, kind, text)
 	return nil
 }
 

@@ -123,8 +123,11 @@ func (a *App) openStore(ctx context.Context) (err error) {
 		where = ref
 		master, err = a.Cfg.Lookup(ref)
 	} else {
-		var made bool
-		if master, where, made, err = masterKey(a.Dir); made {
+		var made, sealed bool
+		if sealed, err = vault.HasKeyring(ctx, a.Store); err != nil {
+			return err
+		}
+		if master, where, made, err = masterKey(a.Dir, !sealed); made {
 			a.Logger.Info("made a master key: keep a copy of it in a safe place, nothing can be opened without it", "file", where)
 		}
 	}

@@ -111,12 +111,16 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// masterKey reads the folder's own master key, making one where there is none.
-// The bool tells that it is new.
-func masterKey(dir string) (vault.Secret, string, bool, error) {
+// masterKey reads the folder's own master key. Where there is none it makes one,
+// if it may: not for a store that was sealed with another. The bool tells that it
+// is new.
+func masterKey(dir string, may bool) (vault.Secret, string, bool, error) {
 	path := filepath.Join(dir, "master.key")
 	made := false
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if !may {
+			return vault.Secret{}, path, false, fmt.Errorf("the master key file %s is gone, and the store was sealed with it: put back the copy that you kept; nothing else opens the store", path)
+		}
 		if err := writeNew(path, vault.NewMasterKey().Reveal()+"\n"); err != nil {
 			return vault.Secret{}, path, false, fmt.Errorf("the master key file %s cannot be made: %w", path, err)
 		}
