@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -43,7 +44,9 @@ func (c *committer) run() {
 			c.keepHead()
 		}
 		for {
-			c.log.gather()
+			// Whoever is ready to run may be on its way here: let it come along, so
+			// that one sync serves more records. Who is alone loses nothing.
+			runtime.Gosched()
 			batch, closed := c.log.take()
 			if closed {
 				c.keepHead()

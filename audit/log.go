@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -168,18 +167,6 @@ func (l *Log) wake() {
 	select {
 	case l.kick <- struct{}{}:
 	default:
-	}
-}
-
-// gather lets those who are ready to run, and may be on their way here, come
-// along, as long as each turn brings somebody: one sync then serves more records.
-// Who is alone loses nothing.
-func (l *Log) gather() {
-	for before, now := -1, 0; before < now && now < maxBatch; {
-		runtime.Gosched()
-		l.mu.Lock()
-		before, now = now, len(l.queue)
-		l.mu.Unlock()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,21 +46,27 @@ type Ref struct {
 // line is the record in one line.
 func (r Record) line() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", r.Type, r.ID)
+	b.Grow(512)
+	put := func(texts ...string) {
+		for _, t := range texts {
+			b.WriteString(t)
+		}
+	}
+	put(r.Type, " ", r.ID)
 	if r.Name != "" {
-		fmt.Fprintf(&b, " %q", r.Name)
+		put(" ", strconv.Quote(r.Name))
 	}
 	for _, p := range r.order() {
-		fmt.Fprintf(&b, " | %s: %s", p, strings.ReplaceAll(r.Properties[p], "\n", " ⏎ "))
+		put(" | ", p, ": ", strings.ReplaceAll(r.Properties[p], "\n", " ⏎ "))
 	}
 	for _, a := range r.Associations {
-		fmt.Fprintf(&b, " | associated: %s %s", a.Type, a.ID)
+		put(" | associated: ", a.Type, " ", a.ID)
 	}
 	if r.CreatedAt != "" {
-		b.WriteString(" | created " + r.CreatedAt)
+		put(" | created ", r.CreatedAt)
 	}
 	if r.URL != "" {
-		b.WriteString(" | " + r.URL)
+		put(" | ", r.URL)
 	}
 	return b.String()
 }
@@ -67,20 +74,22 @@ func (r Record) line() string {
 // order is the usual properties first, as they stand in kinds, then the others by
 // name.
 func (r Record) order() []string {
-	var first []string
+	all := make([]string, 0, len(r.Properties))
 	if k, err := parseKind(r.Type); err == nil {
 		for _, p := range k.defaults {
 			if _, ok := r.Properties[p]; ok {
-				first = append(first, p)
+				all = append(all, p)
 			}
 		}
 	}
-	for _, p := range slices.Sorted(maps.Keys(r.Properties)) {
-		if !slices.Contains(first, p) {
-			first = append(first, p)
+	usual := all
+	for p := range r.Properties {
+		if !slices.Contains(usual, p) {
+			all = append(all, p)
 		}
 	}
-	return first
+	slices.Sort(all[len(usual):])
+	return all
 }
 
 // elsewhere are properties that HubSpot always returns and a record has fields

@@ -196,10 +196,9 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *answer)
 	if !accepts(r.Header.Values("Accept")) {
 		return nil, refusal(http.StatusNotAcceptable, "A client has to accept both application/json and text/event-stream.")
 	}
-	tooLarge := refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("A message is at most %d bytes.", h.MaxBody))
 	if r.ContentLength > h.MaxBody {
 		w.Header().Set("Connection", "close")
-		return nil, tooLarge
+		return nil, h.tooLarge()
 	}
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(r.ContentLength, 0), 64<<10)) + bytes.MinRead)
@@ -207,11 +206,15 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *answer)
 	var exceeded *http.MaxBytesError
 	switch {
 	case errors.As(err, &exceeded):
-		return nil, tooLarge
+		return nil, h.tooLarge()
 	case err != nil:
 		return nil, refusal(http.StatusBadRequest, "The message could not be read to its end.")
 	}
 	return buf.Bytes(), nil
+}
+
+func (h *handler) tooLarge() *answer {
+	return refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("A message is at most %d bytes.", h.MaxBody))
 }
 
 func jsonContent(value string) bool {

@@ -81,8 +81,6 @@ func (s *stdio) run(ctx context.Context, in io.Reader) error {
 	defer s.mcp.UnregisterSession(context.WithoutCancel(ctx), s.session.SessionID())
 	var forwarder sync.WaitGroup
 	forwarder.Go(func() { s.session.forward(others, s.send) })
-	defer forwarder.Wait()
-	defer stopOthers()
 
 	lines := make(chan line)
 	reading, stopReading := context.WithCancel(ctx)
@@ -107,7 +105,10 @@ func (s *stdio) run(ctx context.Context, in io.Reader) error {
 		}
 	}
 	stopOthers()
-	s.finish(ctx, stopCalls)
+	if !s.finish(ctx, stopCalls) {
+		return errors.New("stdio: the client does not read what it is sent: some answers were not delivered")
+	}
+	forwarder.Wait()
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if s.writeErr != nil {
@@ -124,8 +125,10 @@ func (s *stdio) run(ctx context.Context, in io.Reader) error {
 }
 
 // finish waits for the calls under way, after the end of ctx no longer than the
-// grace, and at once if there is nobody to answer.
-func (s *stdio) finish(ctx context.Context, stop context.CancelFunc) {
+// grace, and stops them at once if there is nobody to answer. It reports whether
+// all have ended: one that hangs in a write to a client that does not read cannot
+// be stopped, and is left behind.
+func (s *stdio) finish(ctx context.Context, stop context.CancelFunc) bool {
 	done := make(chan struct{})
 	go func() {
 		s.work.Wait()
@@ -133,20 +136,27 @@ func (s *stdio) finish(ctx context.Context, stop context.CancelFunc) {
 	}()
 	select {
 	case <-done:
-		return
+		return true
 	case <-s.broken:
 	case <-ctx.Done():
 		t := time.NewTimer(s.grace)
 		defer t.Stop()
 		select {
 		case <-done:
-			return
+			return true
 		case <-t.C:
 		case <-s.broken:
 		}
 	}
 	stop()
-	<-done // a handler that ignores its context holds us here, as it would hold anybody
+	t := time.NewTimer(s.grace)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // handle takes one line. It never waits for a request.

@@ -191,10 +191,11 @@ func TestStdioFinishesCalls(t *testing.T) {
 		"context done": func(p *pipe) { p.stop() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			ending := make(chan struct{})
+			listening, ending := make(chan struct{}), make(chan struct{})
 			p := newPipe(t, func(s *stdio) {
 				s.Configure = func(*server.MCPServer) {}
 				s.mcp.AddTool(mcp.NewTool("listen"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+					close(listening)
 					<-ctx.Done()
 					close(ending)
 					return nil, ctx.Err()
@@ -211,6 +212,7 @@ func TestStdioFinishesCalls(t *testing.T) {
 			}}
 			p.send(callLine("1", `"name":"hold"`), callLine("2", `"name":"listen"`))
 			until(t, "the call arrives", func() bool { return len(p.gateway.seen()) == 1 })
+			<-listening
 			end(p)
 			<-ending
 			if r := p.next(); string(r.ID) != "2" { // the call is still under way
@@ -311,5 +313,15 @@ func TestStdioBatches(t *testing.T) {
 	p.send("[" + callLine("1", `"name":"echo"`) + "]")
 	if r := p.next(); r.Error == nil || r.Error.Code != -32600 {
 		t.Errorf("%s", r.body)
+	}
+}
+
+// A client that is there and reads nothing does not keep the program from ending.
+func TestStdioClientThatDoesNotRead(t *testing.T) {
+	p := newPipe(t, func(s *stdio) { s.grace = 10 * time.Millisecond })
+	p.send(`{"jsonrpc":"2.0","id":1,"method":"ping"}`, `{"jsonrpc":"2.0","id":2,"method":"ping"}`)
+	p.stop()
+	if err := <-p.ended; err == nil || !strings.Contains(err.Error(), "does not read") {
+		t.Errorf("ended with %v", err)
 	}
 }
