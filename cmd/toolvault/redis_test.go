@@ -64,6 +64,7 @@ func (r *redisServer) stop() {
 // TestARedisThatGoesAwayFailsClosedAndHeals takes the store from a running
 // server and gives it back.
 func TestARedisThatGoesAwayFailsClosedAndHeals(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -100,6 +101,7 @@ agents:
 }
 
 func TestARedisThatIsNotThereIsSaidSo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "toolvault.yaml")
 	if err := os.WriteFile(config, []byte(`storage: { url: "redis://127.0.0.1:1" }`), 0o600); err != nil {

@@ -94,8 +94,10 @@ func parrot(mode string) http.HandlerFunc {
 // environment, in the vault and in whatever an upstream says, and looks for them
 // in results, logs, metrics, the audit log and the store.
 func TestNoSecretIsInAnythingThatLeaves(t *testing.T) {
+	t.Setenv("CANARY_SLACK", canaries["slack"])
 	for _, mode := range []string{"answer", "slack error", "error", "html", "half", "redirect"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			upstream := httptest.NewServer(parrot(mode))
 			defer upstream.Close()
 			dir := t.TempDir()
@@ -118,7 +120,6 @@ agents:
 					t.Fatal(err)
 				}
 			}
-			t.Setenv("CANARY_SLACK", canaries["slack"])
 			seen := map[string]string{}
 			for _, service := range []string{"hubspot", "metabase"} {
 				cmd := program(t, data, "credential", "put", service+"/a", "--type", "service_token")

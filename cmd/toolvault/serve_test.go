@@ -13,6 +13,7 @@ import (
 )
 
 func TestWithoutATokenTheAnswerNamesTheMetadata(t *testing.T) {
+	t.Parallel()
 	s := serve(t, t.TempDir()+"/d", "--sandbox")
 	r := s.must("", "slack_list_channels", map[string]any{})
 	challenge := r.Header.Get("WWW-Authenticate")
@@ -35,6 +36,7 @@ func TestWithoutATokenTheAnswerNamesTheMetadata(t *testing.T) {
 }
 
 func TestATokenIsCutToItsScopeAndATaskToItsNeeds(t *testing.T) {
+	t.Parallel()
 	s := serve(t, t.TempDir()+"/d", "--sandbox")
 	narrow := s.token("--scope", "hubspot:read-only")
 	if r := s.must(narrow, "hubspot_list_owners", map[string]any{}); r.Status != http.StatusOK || r.IsError {
@@ -47,6 +49,7 @@ func TestATokenIsCutToItsScopeAndATaskToItsNeeds(t *testing.T) {
 }
 
 func TestASuspendedAgentIsRefusedWithinASecond(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir() + "/d"
 	s := serve(t, data, "--sandbox")
 	token := s.token()
@@ -66,6 +69,7 @@ func TestASuspendedAgentIsRefusedWithinASecond(t *testing.T) {
 // TestNoAcknowledgedCallIsLostWhenTheServerIsKilled kills a real server under
 // load and looks for every call that a client has seen answered.
 func TestNoAcknowledgedCallIsLostWhenTheServerIsKilled(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir() + "/d"
 	s := serve(t, data, "--sandbox")
 	token := s.token()
@@ -130,6 +134,7 @@ func TestNoAcknowledgedCallIsLostWhenTheServerIsKilled(t *testing.T) {
 
 // TestTwoProcessesShareOneFolder lets two servers write to one log.
 func TestTwoProcessesShareOneFolder(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir() + "/d"
 	servers := []*server{serve(t, data, "--sandbox"), serve(t, data, "--sandbox")}
 	var wg sync.WaitGroup
@@ -158,6 +163,7 @@ func TestTwoProcessesShareOneFolder(t *testing.T) {
 }
 
 func TestAChangedConfigIsPickedUpAndABrokenOneRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	data, path := filepath.Join(dir, "d"), filepath.Join(dir, "toolvault.yaml")
 	write := func(text string) {
@@ -193,6 +199,7 @@ func TestAChangedConfigIsPickedUpAndABrokenOneRefused(t *testing.T) {
 }
 
 func TestAPortInUseIsSaidSo(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir() + "/d"
 	s := serve(t, data, "--sandbox")
 	cmd := program(t, data, "serve", "--listen", s.addr)

@@ -44,7 +44,7 @@ func (s *service) getObject(ctx context.Context, c *upstream.Client, in getObjec
 	if err := c.Get(ctx, path, query, &w); err != nil {
 		return One{}, err
 	}
-	if !recordID.MatchString(w.ID) {
+	if !isRecordID(w.ID) {
 		return One{}, fault.New(fault.UpstreamError, "HubSpot answered without a record id. Try again later; if it stays so, tell the operator.")
 	}
 	room := maxPageValues
@@ -129,7 +129,7 @@ func parseRefs(c *upstream.Client, refs []Ref) ([]target, error) {
 		if err := readable(c, k); err != nil {
 			return nil, err
 		}
-		if !recordID.MatchString(r.ID) {
+		if !isRecordID(r.ID) {
 			return nil, fault.New(fault.InvalidArguments, "associate_to: %q is no record id. Take it from hubspot_search_objects.", upstream.Clean(r.ID, 60))
 		}
 		if t := (target{k, r.ID}); !slices.ContainsFunc(out, func(o target) bool { return o.id == t.id && o.kind.name == t.kind.name }) {

@@ -72,7 +72,15 @@ func (p *portals) of(ctx context.Context, c *upstream.Client) account {
 	return a
 }
 
-var recordID = regexp.MustCompile(`^\d{1,20}$`)
+// isRecordID reports whether a text is a record's id: 1 to 20 digits.
+func isRecordID(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return 0 < len(s) && len(s) <= 20
+}
 
 // link is the address of a record: HubSpot's own, where it is one of HubSpot's,
 // else built.
@@ -80,7 +88,7 @@ func (s *service) link(ctx context.Context, c *upstream.Client, k kind, id, give
 	if u, err := url.Parse(given); err == nil && u.Scheme == "https" && u.User == nil && u.Port() == "" && hubspotHost(u.Hostname()) && len(given) < 300 && upstream.Clean(given, 300) == given {
 		return given
 	}
-	if !recordID.MatchString(id) {
+	if !isRecordID(id) {
 		return ""
 	}
 	a := s.portals.of(ctx, c)

@@ -132,7 +132,7 @@ func (s *service) record(ctx context.Context, c *upstream.Client, k kind, w wire
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
 	for p, v := range w.Properties {
-		if v == nil || *v == "" || elsewhere[p] || !propertyForm.MatchString(p) {
+		if v == nil || *v == "" || elsewhere[p] || !isProperty(p) {
 			continue
 		}
 		most := limit
@@ -158,7 +158,7 @@ func (s *service) record(ctx context.Context, c *upstream.Client, k kind, w wire
 	for _, to := range slices.Sorted(maps.Keys(w.Associations)) {
 		for _, a := range w.Associations[to].Results {
 			ref := Ref{upstream.Clean(to, 60), a.ID}
-			if recordID.MatchString(a.ID) && !seen[ref] && len(r.Associations) < 200 {
+			if isRecordID(a.ID) && !seen[ref] && len(r.Associations) < 200 {
 				seen[ref] = true
 				r.Associations = append(r.Associations, ref)
 			}
@@ -167,7 +167,16 @@ func (s *service) record(ctx context.Context, c *upstream.Client, k kind, w wire
 	return r
 }
 
-var propertyForm = regexp.MustCompile(`^[a-z0-9_.]{1,100}$`)
+// isProperty reports whether a text is the name of a property: 1 to 100 of a-z,
+// 0-9, _ and dots.
+func isProperty(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return 0 < len(s) && len(s) <= 100
+}
 
 func value(property, v string, limit int) string {
 	if len(v) > maxValueBytes {
@@ -269,7 +278,7 @@ func (k kind) address(id, property string) (string, url.Values, error) {
 		query.Set("idProperty", property)
 	case strings.Contains(id, "@") && k.name == "contacts":
 		query.Set("idProperty", "email")
-	case !recordID.MatchString(id):
+	case !isRecordID(id):
 		return "", nil, fault.New(fault.InvalidArguments, "id: %q is no record id, which is a number. Give id_property too, or search with hubspot_search_objects.", upstream.Clean(id, 60))
 	}
 	return k.path(id), query, nil
@@ -277,7 +286,7 @@ func (k kind) address(id, property string) (string, url.Values, error) {
 
 // whole checks that an answer names a record: one without is none.
 func whole(w wireRecord) error {
-	if !recordID.MatchString(w.ID) {
+	if !isRecordID(w.ID) {
 		return fault.New(fault.UpstreamError, "HubSpot answered without a record id. Look whether it was done before doing it again.")
 	}
 	return nil
