@@ -14,7 +14,8 @@ type chain struct {
 	dir    string
 	auth   *authority
 	logger *slog.Logger
-	limit  int64 // a segment of this size is full
+	limit  int64        // a segment of this size is full
+	kept   func([]byte) // hears of heads; may be nil
 
 	file    *os.File
 	segment int64 // index of its first record

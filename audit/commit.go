@@ -14,6 +14,12 @@ import (
 const (
 	maxBatch      = 4096    // records; keeps the leaves line below maxLine
 	maxBatchBytes = 4 << 20 // of records
+
+	// In a crowd a sync is worth more the more records it serves, and each costs as
+	// much CPU as a call: after a batch of that many the next one is let grow for a
+	// moment. Of a call that is a fraction of what it waits for anyway.
+	crowd  = 8
+	linger = time.Millisecond
 )
 
 // committer is the one goroutine of a process that writes its log.
@@ -37,6 +43,7 @@ func (c *committer) run() {
 	defer timer.Stop()
 	timer.Stop()
 	c.head = c.chain.tree.size
+	last := 0 // records of the batch before
 	for {
 		select {
 		case <-c.log.kick:
@@ -44,15 +51,19 @@ func (c *committer) run() {
 			c.keepHead()
 		}
 		for {
-			// Whoever is ready to run may be on its way here: let it come along, so
-			// that one sync serves more records. Who is alone loses nothing.
+			// Whoever is ready to run may be on its way here: let it come along. Who is
+			// alone loses nothing.
 			runtime.Gosched()
+			if last >= crowd {
+				time.Sleep(linger)
+			}
 			batch, closed := c.log.take()
 			if closed {
 				c.keepHead()
 				return
 			}
-			if len(batch) == 0 {
+			last = len(batch)
+			if last == 0 {
 				break
 			}
 			c.serve(batch)

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +48,9 @@ func (c *chain) writeHead() error {
 	if err != nil {
 		return err
 	}
+	if c.kept != nil {
+		c.kept(bytes.Clone(text))
+	}
 	name := filepath.Join(c.dir, headName)
 	if err := os.WriteFile(name+".new", append(text, '\n'), 0o600); err != nil {
 		return err
@@ -69,6 +73,11 @@ func readHeadFile(name string, a *authority) (*head, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseHead(text, name, a)
+}
+
+// parseHead reads a head; name is what an error calls it.
+func parseHead(text []byte, name string, a *authority) (*head, error) {
 	var f headFile
 	if err := json.Unmarshal(text, &f); err != nil {
 		return nil, fmt.Errorf("%s is not JSON", name)
@@ -92,6 +101,17 @@ func readHeadFile(name string, a *authority) (*head, error) {
 		return nil, fmt.Errorf("%s does not fit its checkpoint", name)
 	}
 	return h, nil
+}
+
+// HeadSize is the number of records whose checkpoint a head holds, as
+// Options.Kept hands it out, and the name of their log. It checks no signature.
+func HeadSize(text []byte) (size int64, log string, err error) {
+	var f headFile
+	if err := json.Unmarshal(text, &f); err != nil {
+		return 0, "", errors.New("head is not JSON")
+	}
+	log, c, err := parseCheckpoint([]byte(f.Checkpoint))
+	return c.size, log, err
 }
 
 const maxHead = 64 << 10

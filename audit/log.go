@@ -28,6 +28,15 @@ type Options struct {
 	Now    func() time.Time   // nil: time.Now
 	Logger *slog.Logger       // hears of mended tails; nil: nobody
 
+	// Kept hears of the newest checkpoint, at most once a second and once at
+	// Close, so that it can be kept where whoever writes the folder cannot write.
+	// head is for Known and for Verify. It holds up the log: return at once. nil:
+	// nobody is told.
+	Kept func(head []byte)
+	// Known is a head that was kept. A log that does not hold it was rolled back:
+	// it opens, but Kept hears nothing, so that the trace is not overwritten.
+	Known []byte
+
 	segmentBytes int64         // for tests; 0: 64 MiB
 	headEvery    time.Duration // for tests; 0: a second
 }
@@ -95,12 +104,14 @@ func Open(o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{dir: o.Dir, auth: auth, logger: o.Logger, limit: o.segmentBytes}
+	c := &chain{dir: o.Dir, auth: auth, logger: o.Logger, limit: o.segmentBytes, kept: o.Kept}
 	if err := turns.take(); err != nil {
 		turns.close()
 		return nil, err
 	}
-	err = c.open()
+	if err = c.open(); err == nil && o.Known != nil {
+		c.compare(o.Known)
+	}
 	turns.release()
 	if err != nil {
 		c.close()

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -158,21 +159,42 @@ func (c *chain) search(list []int64) error {
 
 // resume starts where the head says, if the segment holds its checkpoint there.
 func (c *chain) resume(h *head) bool {
-	want := appendCheckpointLine(nil, h.note)
-	if h.offset < int64(len(want)) {
-		return false
-	}
-	if _, err := os.Stat(segmentPath(c.dir, h.segment)); err != nil {
-		return false
-	}
-	if c.enter(h.segment) != nil {
-		return false
-	}
-	got := make([]byte, len(want))
-	if _, err := c.file.ReadAt(got, h.offset-int64(len(want))); err != nil || string(got) != string(want) {
+	if !c.holds(h) || c.enter(h.segment) != nil {
 		return false
 	}
 	c.offset, c.note = h.offset, h.note
 	c.tree.set(&h.tree)
 	return true
+}
+
+// holds reports whether a head's checkpoint stands where the head says.
+func (c *chain) holds(h *head) bool {
+	want := appendCheckpointLine(nil, h.note)
+	if h.offset < int64(len(want)) {
+		return false
+	}
+	f, err := os.Open(segmentPath(c.dir, h.segment))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	got := make([]byte, len(want))
+	_, err = f.ReadAt(got, h.offset-int64(len(want)))
+	return err == nil && bytes.Equal(got, want)
+}
+
+// compare holds the log against a head that was kept elsewhere, and tells nobody
+// of newer ones where they do not agree.
+func (c *chain) compare(known []byte) {
+	h, err := parseHead(known, "the head that was kept elsewhere", c.auth)
+	if err == nil && c.holds(h) {
+		return
+	}
+	c.kept = nil
+	if err != nil {
+		c.logger.Error("audit log: cannot be held against the checkpoint that was kept elsewhere", "error", err)
+		return
+	}
+	c.logger.Error("audit log: it was rolled back: the checkpoint that was kept elsewhere does not stand in it; run `toolvault audit verify`",
+		"records", c.tree.size, "were", h.checkpoint.size)
 }

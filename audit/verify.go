@@ -26,33 +26,40 @@ type Report struct {
 // Problem is the first thing that does not fit.
 type Problem struct {
 	Index  int64  `json:"index"` // of the first record that does not fit
-	File   string `json:"file"`  // name in the folder
+	File   string `json:"file"`  // name in the folder; empty: what is wrong is in none
 	Line   int    `json:"line"`  // from 1; 0: the file as a whole
 	Reason string `json:"reason"`
 }
 
 func (p *Problem) Error() string {
+	switch {
+	case p.File == "":
+		return fmt.Sprintf("record %d: %s", p.Index, p.Reason)
+	case p.Line == 0:
+		return fmt.Sprintf("record %d, %s: %s", p.Index, p.File, p.Reason)
+	}
 	return fmt.Sprintf("record %d, %s line %d: %s", p.Index, p.File, p.Line, p.Reason)
 }
 
 // Verify recomputes a log from its first byte: that each record has the index
 // that it must have, that each batch's records are those whose tree its
-// checkpoint signs, each signature, and that the log is not shorter than the
-// newest checkpoint that was kept beside it. It stops at the first problem.
+// checkpoint signs, each signature, and that the log holds the newest checkpoint
+// that was kept beside it and the heads that were kept elsewhere: kept are texts
+// that Options.Kept has handed out. It stops at the first problem, and only reads.
 // progress, where it is not nil, hears about every thousandth record. The log
 // may be written meanwhile. The error is for what kept it from finding out: no
 // log, an unreadable file, a malformed key, the end of the context.
 //
 // What it cannot find is said in the package comment.
-func Verify(ctx context.Context, dir string, verifierKey string, progress func(done int64)) (Report, error) {
+func Verify(ctx context.Context, dir string, verifierKey string, progress func(done int64), kept ...[]byte) (Report, error) {
 	a, err := newVerifier(verifierKey)
 	if err != nil {
 		return Report{}, err
 	}
-	return verify(ctx, dir, a, progress, time.Now())
+	return verify(ctx, dir, a, progress, time.Now(), kept)
 }
 
-func verify(ctx context.Context, dir string, a *authority, progress func(int64), now time.Time) (Report, error) {
+func verify(ctx context.Context, dir string, a *authority, progress func(int64), now time.Time, kept [][]byte) (Report, error) {
 	if progress == nil {
 		progress = func(int64) {}
 	}
@@ -62,13 +69,24 @@ func verify(ctx context.Context, dir string, a *authority, progress func(int64),
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verification{auth: a, head: h, progress: progress, open: map[string]time.Time{}}
-	for i, first := range list {
-		if err := v.segment(ctx, dir, first, i == len(list)-1); err != nil {
-			return Report{}, err
+	v := &verification{auth: a, progress: progress, open: map[string]time.Time{}}
+	if h != nil {
+		v.marks = append(v.marks, mark{checkpoint: h.checkpoint, file: headName, what: "head"})
+	}
+	for _, text := range kept {
+		h, err := parseHead(text, "checkpoint that was kept elsewhere", a)
+		if err != nil {
+			v.fail(0, 0, "%v", err)
+			break
 		}
+		v.marks = append(v.marks, mark{checkpoint: h.checkpoint, what: "checkpoint that was kept elsewhere"})
+	}
+	for i, first := range list {
 		if v.problem != nil {
 			break
+		}
+		if err := v.segment(ctx, dir, first, i == len(list)-1); err != nil {
+			return Report{}, err
 		}
 	}
 	v.flush()
@@ -89,7 +107,7 @@ func verify(ctx context.Context, dir string, a *authority, progress func(int64),
 
 type verification struct {
 	auth     *authority
-	head     *head
+	marks    []mark // that the log must hold
 	progress func(int64)
 
 	tree        tree // over all lines read
@@ -102,6 +120,13 @@ type verification struct {
 	problem     *Problem
 	open        map[string]time.Time // last moment of intents by call id
 	file        string
+}
+
+// mark is a checkpoint that was kept apart from the lines.
+type mark struct {
+	checkpoint
+	file, what string // where it was kept: file is empty for elsewhere
+	met        bool
 }
 
 type leaf struct {
@@ -250,9 +275,8 @@ func (v *verification) checkpoint(line []byte, n int) {
 		v.fail(first, n, "checkpoint is of %d records where %d stand: records were added or removed", cp.size, v.tree.size)
 	case cp.root != root:
 		v.misfit(n, cp)
-	case v.head != nil && v.head.checkpoint.size == cp.size && v.head.checkpoint.root != root:
-		v.fail(first, n, "head signs other records: the log was written anew with its key, or the head is of another log")
 	}
+	v.meet(cp, n)
 	if v.problem != nil {
 		return
 	}
@@ -262,6 +286,23 @@ func (v *verification) checkpoint(line []byte, n int) {
 	v.batch, v.leaves = v.batch[:0], nil
 	if len(v.signatures) == signatureBatch {
 		v.flush()
+	}
+}
+
+// meet holds the marks against a checkpoint that fits the lines.
+func (v *verification) meet(cp checkpoint, n int) {
+	if v.problem != nil {
+		return
+	}
+	for i := range v.marks {
+		m := &v.marks[i]
+		if m.met || m.size > cp.size {
+			continue
+		}
+		m.met = true
+		if m.checkpoint != cp {
+			v.fail(v.good.size, n, "%s signs other records: the log was written anew with its key, or the %s is of another log", m.what, m.what)
+		}
 	}
 }
 
@@ -291,10 +332,13 @@ func (v *verification) misfit(n int, cp checkpoint) {
 // beside holds the log against what is kept beside the segments.
 func (v *verification) beside(dir string, headErr error) error {
 	size := v.good.size
-	v.file = headName
-	if v.head != nil && v.head.checkpoint.size > size {
-		v.fail(size, 0, "records %d to %d are missing from the end: the head holds their checkpoint", size, v.head.checkpoint.size-1)
+	for _, m := range v.marks {
+		if m.size > size {
+			v.file = m.file
+			v.fail(size, 0, "records %d to %d are missing from the end: the %s covers them", size, m.size-1, m.what)
+		}
 	}
+	v.file = headName
 	if headErr != nil {
 		v.fail(size, 0, "%v: it was changed, or is of another log; remove it to go on without it", headErr)
 	}

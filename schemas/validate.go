@@ -67,6 +67,7 @@ func (t Tool) Validate(raw json.RawMessage) (Arguments, error) {
 		}
 		return Arguments{}, &InvalidError{t.Name, fields}
 	}
+	plainIntegers(m)
 	for name, value := range c.defaults {
 		if _, given := m[name]; !given {
 			m[name] = value
@@ -96,6 +97,9 @@ func (t Tool) ValidateOutput(raw json.RawMessage) error {
 // Sensitive lists the arguments marked "x-sensitive" as JSON pointers, with * for
 // any item of an array or any key of a map.
 func (t Tool) Sensitive() []string { return t.compile().sensitive }
+
+// Default is what stands for an argument that a call leaves out; nil: nothing.
+func (t Tool) Default(argument string) any { return t.compile().defaults[argument] }
 
 // Properties lists the names of the arguments, sorted.
 func (t Tool) Properties() []string { return t.compile().properties }
@@ -252,25 +256,23 @@ func (c *compiled) explain(e *jsonschema.ValidationError) string {
 	case *kind.Const:
 		return "must be " + list([]any{k.Want})
 	case *kind.Minimum:
-		f, _ := k.Want.Float64()
-		return fmt.Sprintf("must be at least %v", f)
+		return "must be at least " + number(k.Want)
 	case *kind.Maximum:
-		f, _ := k.Want.Float64()
-		return fmt.Sprintf("must be at most %v", f)
+		return "must be at most " + number(k.Want)
 	case *kind.MinLength:
-		return fmt.Sprintf("must have at least %d characters", k.Want)
+		return "must have at least " + count(k.Want, "character")
 	case *kind.MaxLength:
-		return fmt.Sprintf("must have at most %d characters, not %d", k.Want, k.Got)
+		return fmt.Sprintf("must have at most %s, not %d", count(k.Want, "character"), k.Got)
 	case *kind.MinItems:
-		return fmt.Sprintf("must have at least %d items", k.Want)
+		return "must have at least " + count(k.Want, "item")
 	case *kind.MaxItems:
-		return fmt.Sprintf("must have at most %d items, not %d", k.Want, k.Got)
+		return fmt.Sprintf("must have at most %s, not %d", count(k.Want, "item"), k.Got)
 	case *kind.MinProperties:
-		return fmt.Sprintf("must have at least %d entries", k.Want)
+		return "must have at least " + count(k.Want, "entry")
 	case *kind.MaxProperties:
-		return fmt.Sprintf("must have at most %d entries, not %d", k.Want, k.Got)
+		return fmt.Sprintf("must have at most %s, not %d", count(k.Want, "entry"), k.Got)
 	case *kind.Pattern:
-		return "must match " + k.Want
+		return pattern(k)
 	case *kind.Format:
 		return "must be a " + k.Want
 	}

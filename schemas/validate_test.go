@@ -35,7 +35,7 @@ func TestEachWrongFieldIsNamedWithWhatWouldFit(t *testing.T) {
 		`{"item":7}`:                          {"item: must be string, not number"},
 		`{"item":"ok","count":0,"size":"xl"}`: {"count: must be at least 1", `size: must be one of "s", "m", "l"`},
 		`{"item":"ok","count":1e9}`:           {"count: must be at most 100"},
-		`{"item":"a"}`:                        {"item: must have at least 2 characters", "item"},
+		`{"item":"a"}`:                        {"item: must have at least 2 characters"},
 		`{"item":"UPPER"}`:                    {"item: must match ^[a-z]+$"},
 		`{"itme":"ok"}`:                       {"missing item", `there is no argument "itme" (did you mean "item"?)`},
 		`{"item":"ok","notes":[{},{},{}]}`:    {"notes: must have at most 2 items, not 3"},
@@ -58,6 +58,32 @@ func TestEachWrongFieldIsNamedWithWhatWouldFit(t *testing.T) {
 func TestAWrongValueIsNotRepeated(t *testing.T) {
 	_, err := tool(t).Validate(json.RawMessage(`{"item":"SECRETVALUE","size":"SECRETVALUE"}`))
 	if err == nil || strings.Contains(err.Error(), "SECRETVALUE") {
+		t.Error(err)
+	}
+}
+
+func TestAWholeNumberIsAnIntegerHoweverItIsWritten(t *testing.T) {
+	for args, want := range map[string]string{
+		`{"item":"ok","count":2.0}`: `{"count":2,"item":"ok"}`,
+		`{"item":"ok","count":1e1}`: `{"count":10,"item":"ok"}`,
+	} {
+		if a, err := tool(t).Validate(json.RawMessage(args)); err != nil || string(a.Raw) != want {
+			t.Errorf("%s: %s %v", args, a.Raw, err)
+		}
+	}
+	if _, err := tool(t).Validate(json.RawMessage(`{"item":"ok","count":2.5}`)); err == nil {
+		t.Error("half a count was accepted")
+	}
+}
+
+func TestAPatternOfWordsIsReadOut(t *testing.T) {
+	kinds, err := Parse([]byte(`{"name":"a_b","title":"T","service":"a","scope":"","description":"D","annotations":{"readOnly":true,"destructive":false,"idempotent":true},
+		"input":{"type":"object","properties":{"type":{"type":"string","pattern":"^(contacts|deals|2-\\d+)$"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = kinds.Validate(json.RawMessage(`{"type":"contact"}`))
+	if err == nil || !strings.Contains(err.Error(), `must be one of contacts, deals, or match 2-\d+ (did you mean "contacts"?)`) {
 		t.Error(err)
 	}
 }

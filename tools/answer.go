@@ -63,6 +63,7 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 // and no secret in either.
 func (c *passage) shape(result *Result, out any) *fault.Error {
 	var buf bytes.Buffer
+	buf.Grow(1024)
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(out); err != nil {

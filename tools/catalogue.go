@@ -87,7 +87,11 @@ func (b *bound) need(args map[string]any) (scope.Need, *fault.Error) {
 		return n, nil
 	}
 	argument, after, _ := strings.Cut(rest, "}")
-	value, _ := args[argument].(string)
+	given, ok := args[argument]
+	if !ok {
+		given = b.schema.Default(argument)
+	}
+	value, _ := given.(string)
 	for _, v := range []string{value, "custom"} {
 		if d, ok := b.service.Scopes.Lookup(before + v + after); ok && (d.Write || !n.Write) {
 			n.Name = d.Name

@@ -30,12 +30,15 @@ var clients = []client{
 
 func stdioEntry(group, kind string) func(string, []string) any {
 	return func(exe string, args []string) any {
-		server := map[string]any{"command": exe, "args": args}
-		if kind != "" {
-			server["type"] = kind
-		}
-		return map[string]any{group: map[string]any{"toolvault": server}}
+		return map[string]any{group: map[string]any{"toolvault": stdioServer{kind, exe, args}}}
 	}
+}
+
+// stdioServer is a server that a client starts, as the clients' files have it.
+type stdioServer struct {
+	Type    string   `json:"type,omitempty"`
+	Command string   `json:"command"`
+	Args    []string `json:"args"`
 }
 
 func claudeDesktopFile() string {
@@ -113,7 +116,14 @@ func printClientConfig(cmd *cobra.Command, c client, p place, agent string) erro
 		if id == "" {
 			id = "AGENT"
 		}
-		say(cmd, "Start 'toolvault serve', put the output of 'toolvault agent token %s' in place of TOKEN, and give this to the client:", id)
+		if _, args, err = stdioCommandLine(cmd, p, ""); err != nil {
+			return err
+		}
+		flags := ""
+		if len(args) > 1 {
+			flags = " " + shell(args[1:])
+		}
+		say(cmd, "Start 'toolvault serve%s', put the output of 'toolvault agent token %s%[1]s' in place of TOKEN, and give this to the client:", flags, id)
 		return printIndented(cmd, map[string]any{"mcpServers": map[string]any{"toolvault": map[string]any{
 			"type": "http", "url": a.PublicURL() + "/mcp", "headers": map[string]string{"Authorization": "Bearer TOKEN"},
 		}}})
@@ -140,6 +150,9 @@ func stdioCommandLine(cmd *cobra.Command, p place, agent string) (string, []stri
 		abs, err := filepath.Abs(f.path)
 		if err != nil {
 			return "", nil, err
+		}
+		if _, err := os.Stat(abs); err != nil && f.flag == "--config" {
+			say(cmd, "Note: there is no %s yet; the client cannot start toolvault without it.", abs)
 		}
 		args = append(args, f.flag, abs)
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	mcpclient "github.com/mark3labs/mcp-go/client"
@@ -31,6 +33,7 @@ the audit log knows of it afterwards. It leaves nothing behind, unless --data
 names a folder to keep.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			signal.Ignore(syscall.SIGPIPE) // "demo | head" still tidies up
 			if p.data == "" {
 				dir, err := os.MkdirTemp("", "toolvault-demo-*")
 				if err != nil {
@@ -237,7 +240,7 @@ func (d *demo) account(ctx context.Context, p place) error {
 		return fmt.Errorf("the audit log is not intact: record %d: %s", x.Index, x.Reason)
 	}
 	d.good("%s", intact(report))
-	d.text("Done in %.1f s. Next: connect your own client with 'toolvault client-config claude-desktop --sandbox', or register a real credential (docs/add-a-credential.md).", time.Since(d.started).Seconds())
+	d.text("Done in %s. Next: connect your own client with 'toolvault client-config claude-desktop --sandbox', or register a real credential (docs/add-a-credential.md).", time.Since(d.started).Round(10*time.Millisecond))
 	if !strings.HasPrefix(d.app.Dir, os.TempDir()) {
 		d.text("The data folder is kept: toolvault audit query --data %s", p.data)
 	}

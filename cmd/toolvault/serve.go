@@ -22,7 +22,7 @@ calls under way may then finish. Clients need a token: 'toolvault agent token ID
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(a *app.App) error {
-				l, err := app.Bind(a.ListenAddr())
+				l, err := a.Bind()
 				if err != nil {
 					return err
 				}

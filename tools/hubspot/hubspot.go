@@ -12,6 +12,7 @@ import (
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
@@ -110,6 +111,9 @@ func (s *service) probe(ctx context.Context, c *upstream.Client) (string, error)
 	a, err := getAccount(ctx, c)
 	if err != nil {
 		return "", err
+	}
+	if a.Portal <= 0 {
+		return "", fault.New(fault.UpstreamError, "HubSpot answered without an account. Is the address really HubSpot's?")
 	}
 	return fmt.Sprintf("account %d (%s) on %s", a.Portal, upstream.Clean(a.Type, 40), upstream.Clean(a.Domain, 80)), nil
 }

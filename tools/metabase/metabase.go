@@ -85,6 +85,9 @@ func probe(ctx context.Context, c *upstream.Client) (string, error) {
 	if err := c.Get(ctx, "/api/user/current", nil, &me); err != nil {
 		return "", err
 	}
+	if me.Name == "" && me.Email == "" {
+		return "", fault.New(fault.UpstreamError, "Metabase answered without a user. Is the address really Metabase's?")
+	}
 	who := "user " + upstream.Clean(me.Name, 100)
 	if me.Email != "" {
 		who += " <" + upstream.Clean(me.Email, 200) + ">"

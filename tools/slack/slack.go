@@ -16,6 +16,7 @@ import (
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
@@ -111,6 +112,9 @@ func probe(ctx context.Context, c *upstream.Client) (string, error) {
 	who, err := whoAmI(ctx, c)
 	if err != nil {
 		return "", err
+	}
+	if who.TeamID == "" || who.UserID == "" {
+		return "", fault.New(fault.UpstreamError, "Slack answered without a workspace. Is the address really Slack's?")
 	}
 	kind := "user"
 	if who.BotID != "" {

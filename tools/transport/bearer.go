@@ -73,7 +73,8 @@ func (p resource) serveMetadata(w http.ResponseWriter, r *http.Request) {
 }
 
 // A challenge is a WWW-Authenticate header (RFC 6750 section 3, RFC 9728 section
-// 5.1).
+// 5.1). Only a call that lacks a scope is told one: to name all that there are
+// would have clients ask for every right. The metadata lists them.
 type challenge struct {
 	code        string // error; empty if no token was sent
 	description string
@@ -171,7 +172,7 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Ide
 	case "":
 	case RefusedNoToken:
 		h.refused(r, reason)
-		h.resource.refuse(w, r, http.StatusUnauthorized, challenge{scope: h.resource.scopeText()},
+		h.resource.refuse(w, r, http.StatusUnauthorized, challenge{},
 			plainError("This server needs a bearer token in the Authorization header."))
 		return auth.Identity{}, false
 	case RefusedTwoTokens, RefusedQueryToken:
@@ -203,8 +204,6 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Ide
 func (h *handler) unauthorized(w http.ResponseWriter, r *http.Request) {
 	h.refused(r, RefusedToken)
 	h.resource.refuse(w, r, http.StatusUnauthorized,
-		challenge{code: "invalid_token", description: "The token is malformed, expired, revoked or not for this server", scope: h.resource.scopeText()},
+		challenge{code: "invalid_token", description: "The token is malformed, expired, revoked or not for this server"},
 		plainError("The token is malformed, expired, revoked or not for this server. Get a new one."))
 }
-
-func (p resource) scopeText() string { return strings.Join(p.scope(), " ") }

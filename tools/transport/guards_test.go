@@ -174,7 +174,7 @@ func TestInsufficientScope(t *testing.T) {
 
 func TestUnauthorizedNamesScopes(t *testing.T) {
 	b := newBed(t)
-	want := fmt.Sprintf(`Bearer scope="notes:read notes:write", resource_metadata="%s/.well-known/oauth-protected-resource/mcp"`, b.url)
+	want := fmt.Sprintf(`Bearer resource_metadata="%s/.well-known/oauth-protected-resource/mcp"`, b.url)
 	if got := b.do(ask{token: "-"}).header.Get("WWW-Authenticate"); got != want {
 		t.Errorf("%q\nwant %q", got, want)
 	}

@@ -15,7 +15,11 @@ func (c *Client) concealed(body []byte) []byte {
 	if c.mask == nil {
 		return body
 	}
-	return []byte(c.mask(string(body)))
+	text := string(body)
+	if masked := c.mask(text); masked != text {
+		return []byte(masked)
+	}
+	return body
 }
 
 func (c *Client) concealedHeader(h http.Header) http.Header {

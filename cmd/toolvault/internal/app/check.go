@@ -30,7 +30,7 @@ type Finding struct {
 func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 	var found []Finding
 	for _, r := range a.Cfg.References() {
-		if r.Kind == "vault" || strings.HasPrefix(r.Where, "agents") {
+		if r.Kind == "vault" || strings.Contains(r.Where, "credentials[") {
 			continue // looked at below, with its credential
 		}
 		f := Finding{What: r.Where, Detail: r.Kind + ":" + r.Name}
@@ -58,11 +58,28 @@ func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 			f.Detail, f.Err = a.probe(ctx, services[i], d)
 		}
 		if f.Err != nil {
-			f.Err = errors.New(a.Redactor.Text(f.Err.Error()))
+			f.Err = errors.New(a.place(d) + a.Redactor.Text(f.Err.Error()))
 		}
 		found = append(found, f)
 	}
 	return found, nil
+}
+
+// place is where the config file declares a credential: "toolvault.yaml:12:9: ".
+func (a *App) place(d vault.Declaration) string {
+	for i, agent := range a.Cfg.Agents {
+		for j, c := range agent.Credentials {
+			if c.ID != d.ID || c.Owner != d.Owner || c.Source != d.Source {
+				continue
+			}
+			for _, field := range []string{fmt.Sprintf("agents[%d].credentials[%d].source", i, j), fmt.Sprintf("credentials[%d].source", j)} {
+				if at := a.Cfg.Where(field); at.Line > 0 {
+					return fmt.Sprintf("%s:%d:%d: ", a.Cfg.Path, at.Line, at.Column)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // warn logs what cannot be used, at the start: one bad credential is no reason
@@ -90,7 +107,10 @@ func (a *App) resolvable(ctx context.Context, d vault.Declaration) error {
 			return err
 		}
 		if info.Type != d.Type {
-			return fmt.Errorf("vault:%s holds a %s, and the config says %s: put the right one in with 'toolvault credential put %s --type %s'", name, info.Type, d.Type, name, d.Type)
+			return fmt.Errorf("vault:%s is stored as %s, and the config says %s: put the right one in with 'toolvault credential put %s --type %s'", name, info.Type, d.Type, name, d.Type)
+		}
+		if info.HasRefresh && a.Sandbox == nil && a.Cfg.Services[d.Service].OAuth.ClientID == "" {
+			return fmt.Errorf("to refresh its token an OAuth app is needed: set services.%s.oauth in the config", d.Service)
 		}
 		return nil
 	}

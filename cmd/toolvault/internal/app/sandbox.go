@@ -43,6 +43,7 @@ var sandboxConfig = struct {
 type Sandbox struct {
 	Doubles map[string]*sandbox.Double
 	dir     string
+	release func() error // of the claim on dir
 	store   store.Store
 	keyring *vault.Keyring
 }
@@ -60,7 +61,12 @@ func startSandbox(ctx context.Context) (_ *Sandbox, err error) {
 		}
 		s.Doubles[d.Service] = d
 	}
-	if s.dir, err = os.MkdirTemp("", "toolvault-sandbox-*"); err != nil {
+	const folders = "toolvault-sandbox-*"
+	sweep(folders)
+	if s.dir, err = os.MkdirTemp("", folders); err != nil {
+		return nil, err
+	}
+	if s.release, err = claim(s.dir); err != nil {
 		return nil, err
 	}
 	if s.store, err = store.OpenSQLite(ctx, s.dir+"/vault.db"); err != nil {
@@ -142,6 +148,9 @@ func (s *Sandbox) Close() error {
 	}
 	if s.dir != "" {
 		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	if s.release != nil {
+		errs = append(errs, s.release())
 	}
 	return errors.Join(errs...)
 }

@@ -110,6 +110,27 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintln(w, "ready")
 }
 
+// exposed refuses to listen where others can reach the server without saying how
+// they reach it: the address is no name, and tokens are bound to the name.
+func (a *App) exposed() error {
+	host, _, err := net.SplitHostPort(a.ListenAddr())
+	if err != nil || a.Cfg.Server.PublicURL != "" {
+		return nil // a bad address is Bind's to tell
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("to listen on %s, say how clients reach it: set server.public_url in the config (https://…; TLS ends before toolvault)", a.ListenAddr())
+}
+
+// Bind takes the address of the server.
+func (a *App) Bind() (net.Listener, error) {
+	if err := a.exposed(); err != nil {
+		return nil, err
+	}
+	return Bind(a.ListenAddr())
+}
+
 // Bind takes the address before anything is said about it. With port 0 the
 // address is known only afterwards, and becomes the one that tokens are for.
 func Bind(addr string) (net.Listener, error) {
