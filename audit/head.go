@@ -83,7 +83,8 @@ func parseHead(text []byte, name string, a *authority) (*head, error) {
 		return nil, fmt.Errorf("%s is not JSON", name)
 	}
 	h := &head{note: []byte(f.Checkpoint), segment: f.Segment, offset: f.Offset}
-	if err := a.check(h.note); err != nil {
+	err := a.check(h.note)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if h.checkpoint, err = a.parse(h.note); err != nil {

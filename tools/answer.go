@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"toolvault/audit"
@@ -24,6 +25,9 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 	if failure == nil {
 		failure = c.shape(&result, out)
 	}
+	if failure != nil && errors.Is(failure, context.Canceled) {
+		failure.Kind = fault.Cancelled // the service is not to blame
+	}
 	if failure != nil {
 		result = Result{CallID: c.callID, Failure: c.presentable(failure)}
 		result.Text = result.Failure.Message
@@ -42,6 +46,7 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeAllowance)
 	defer cancel()
 	if f := c.append(ctx, r); f != nil {
+		f.Message = "The audit log cannot be written, so the answer is withheld. Tell the operator; nothing else will help."
 		if c.intended {
 			f.Message = "The call was made, but its outcome could not be written to the audit log, so it is not shown; it stands there as unknown. Check the result in the service before you try again, and tell the operator."
 		}

@@ -410,6 +410,17 @@ func TestACallThatHangsEndsWithItsDeadline(t *testing.T) {
 	}
 }
 
+func TestACallThatItsCallerCancelsIsNotTheServicesFault(t *testing.T) {
+	arrived := make(chan struct{})
+	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) { close(arrived); <-r.Context().Done() })
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-arrived; cancel() }()
+	w.Call(ctx, w.id, tools.Call{Tool: "shelf_get", Arguments: json.RawMessage(`{"title":"x"}`)})
+	if got := w.log.records(); len(got) != 1 || got[0].Outcome != "cancelled" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAToolThatWritesNeedsAScopeThatWrites(t *testing.T) {
 	files, err := schemas.LoadFS(shelfFiles)
 	must(t, err)

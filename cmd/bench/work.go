@@ -35,7 +35,11 @@ type input struct {
 	Text       string `json:"text,omitempty"`
 }
 
-// reading gets one contact from HubSpot.
+// reading gets one contact from HubSpot: one request upstream and a small answer,
+// for the bare servers and for ours, but for the first call of an hour, with which
+// ours also asks for the account, whose number is in the links. Ours asks for more
+// properties, since that is what its tool does, and writes a text of its own; the
+// bare ones repeat the upstream's JSON as the text.
 var reading = work{
 	tool:      "hubspot_get_object",
 	arguments: func(n int64) string { return fmt.Sprintf(`{"object_type":"contacts","id":"%d"}`, 1000+n) },

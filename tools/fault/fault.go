@@ -25,6 +25,9 @@ const (
 	NotFound            Kind = "not_found"
 	Conflict            Kind = "conflict"
 	Internal            Kind = "internal"
+
+	// Cancelled is for the log: whoever cancelled hears no answer.
+	Cancelled Kind = "cancelled"
 )
 
 // Error is a failed call.
@@ -78,9 +81,7 @@ func From(err error) *Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return New(Timeout, "The call took too long and was stopped. Ask for less, or try again.").Because(err)
 	case errors.Is(err, context.Canceled):
-		f := New(Timeout, "The call was cancelled.").Because(err)
-		f.Retryable = false
-		return f
+		return New(Cancelled, "The call was cancelled.").Because(err)
 	}
 	return New(Internal, "Something went wrong inside toolvault; the operator can find the cause in the log by this call id.").Because(err)
 }

@@ -24,6 +24,14 @@ const (
 	redisChanges = "{toolvault}:changes" // the channel on which a changed key is told
 )
 
+// How long one operation may take. A server that hangs must cost a call no more
+// than one that is gone. A connection takes longer to make, with sentinels to
+// ask and some of them dead.
+const (
+	redisPatience = 2 * time.Second
+	redisOpening  = 10 * time.Second
+)
+
 // redisStore keeps records in Redis 6.2 or newer, alone, under Sentinel or as a
 // Cluster. It is as durable as the server is set to be: appendonly yes and
 // appendfsync always for what SQLite gives; with everysec a crash of the server
@@ -64,9 +72,7 @@ func (quiet) Printf(ctx context.Context, format string, v ...any) {
 }
 
 func (s *redisStore) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	n, err := await(ctx, s, func() (int, error) {
+	n, err := awaitFor(ctx, s, redisOpening, func(ctx context.Context) (int, error) {
 		if err := s.client.SetNX(ctx, redisFormat, format, 0).Err(); err != nil {
 			return 0, err
 		}
@@ -85,7 +91,7 @@ func (s *redisStore) Get(ctx context.Context, key string) (Item, error) {
 	if err := checkKey("key", key); err != nil {
 		return Item{}, err
 	}
-	got, err := await(ctx, s, func() (map[string]string, error) {
+	got, err := await(ctx, s, func(ctx context.Context) (map[string]string, error) {
 		return s.client.HGetAll(ctx, redisRecord+key).Result()
 	})
 	if err != nil {
@@ -131,7 +137,7 @@ func (s *redisStore) Delete(ctx context.Context, key string, version int64) erro
 
 // change runs a script that answers "ok" or why nothing was written.
 func (s *redisStore) change(ctx context.Context, key string, script *redis.Script, keys []string, args ...any) error {
-	answer, err := await(ctx, s, func() (string, error) {
+	answer, err := await(ctx, s, func(ctx context.Context) (string, error) {
 		return script.Run(ctx, s.client, keys, args...).Text()
 	})
 	switch {
@@ -161,7 +167,7 @@ func (s *redisStore) List(ctx context.Context, prefix, after string, limit int) 
 	if prefix != "" && low[1:] >= high[1:] {
 		return nil, nil
 	}
-	rows, err := await(ctx, s, func() ([]any, error) {
+	rows, err := await(ctx, s, func(ctx context.Context) ([]any, error) {
 		return listScript.Run(ctx, s.client, []string{redisKeys}, low, high, limit, redisRecord).Slice()
 	})
 	if err != nil {
@@ -183,7 +189,7 @@ func (s *redisStore) List(ctx context.Context, prefix, after string, limit int) 
 
 // Ping writes, since a replica and a full server still read.
 func (s *redisStore) Ping(ctx context.Context) error {
-	_, err := await(ctx, s, func() (string, error) {
+	_, err := await(ctx, s, func(ctx context.Context) (string, error) {
 		return s.client.Set(ctx, redisPing, time.Now().UnixMilli(), time.Minute).Result()
 	})
 	return err
@@ -199,10 +205,16 @@ func (s *redisStore) Close() error {
 	return err
 }
 
-// await ends with the context even where it is cancelled without a deadline,
-// which the client does not notice while it waits for the server: its own
-// timeouts then end what is left behind.
-func await[T any](ctx context.Context, s *redisStore, f func() (T, error)) (T, error) {
+// await runs one operation for redisPatience at most.
+func await[T any](ctx context.Context, s *redisStore, f func(context.Context) (T, error)) (T, error) {
+	return awaitFor(ctx, s, redisPatience, f)
+}
+
+// awaitFor ends with the context even where it is cancelled without a deadline,
+// which the client does not notice while it waits for the server, and by itself
+// where the server keeps silent: the client's own timeouts then end what is left
+// behind.
+func awaitFor[T any](ctx context.Context, s *redisStore, most time.Duration, f func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
@@ -211,27 +223,38 @@ func await[T any](ctx context.Context, s *redisStore, f func() (T, error)) (T, e
 	if ctx.Err() != nil {
 		return zero, fmt.Errorf("store: %w", ctx.Err())
 	}
+	bounded, cancel := context.WithTimeout(ctx, most)
 	done := make(chan answer, 1)
 	go func() {
-		v, err := f()
+		defer cancel()
+		v, err := f(bounded)
 		done <- answer{v, err}
 	}()
 	select {
 	case a := <-done:
-		return a.value, s.fail(ctx, a.err)
-	case <-ctx.Done():
-		return zero, s.fail(ctx, ctx.Err())
+		return a.value, s.fail(ctx, most, a.err)
+	case <-bounded.Done():
+	}
+	select {
+	case a := <-done: // it has both ended and answered
+		return a.value, s.fail(ctx, most, a.err)
+	default:
+		return zero, s.fail(ctx, most, context.DeadlineExceeded)
 	}
 }
 
-// fail gives an error of Redis its class. The end of the context stays what it
-// is.
-func (s *redisStore) fail(ctx context.Context, err error) error {
-	switch {
+// fail gives an error of Redis its class. A cancelled context stays what it is;
+// a time that is up while the server is silent means that it is unavailable.
+func (s *redisStore) fail(ctx context.Context, most time.Duration, err error) error {
+	switch ended := ctx.Err(); {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("store: %s did not answer in time: %w", s.where, ctx.Err())
+	case errors.Is(ended, context.Canceled):
+		return fmt.Errorf("store: %s: %w", s.where, ended)
+	case ended != nil:
+		return fmt.Errorf("%w: %s did not answer in time: %w", ErrUnavailable, s.where, ended)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %s has not answered for %v: see whether it runs or hangs", ErrUnavailable, s.where, most)
 	}
 	hint := "see whether it runs and can be reached"
 	switch text := err.Error(); {

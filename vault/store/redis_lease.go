@@ -19,7 +19,7 @@ func (s *redisStore) Lease(ctx context.Context, name string, ttl time.Duration) 
 		return nil, err
 	}
 	for {
-		token, err := await(ctx, s, func() (int64, error) {
+		token, err := await(ctx, s, func(ctx context.Context) (int64, error) {
 			return acquireScript.Run(ctx, s.client, []string{redisLeases + name, redisTokens}, name, ttl.Milliseconds()).Int64()
 		})
 		if err != nil {
@@ -53,7 +53,7 @@ func (l *redisLease) Release(ctx context.Context) error {
 }
 
 func (l *redisLease) set(ctx context.Context, ttl time.Duration) (bool, error) {
-	return await(ctx, l.store, func() (bool, error) {
+	return await(ctx, l.store, func(ctx context.Context) (bool, error) {
 		return extendScript.Run(ctx, l.store.client, []string{redisLeases + l.name}, l.token, ttl.Milliseconds()).Bool()
 	})
 }

@@ -33,7 +33,7 @@ func redisOptions(raw string) (*redis.UniversalOptions, error) {
 	}
 	o := &redis.UniversalOptions{
 		ContextTimeoutEnabled:    true, // else a deadline does not end a wait for a silent server
-		DialTimeout:              2 * time.Second,
+		DialTimeout:              time.Second, // leaves an operation time for another host
 		DialerRetries:            1, // the command is repeated instead
 		ReadTimeout:              3 * time.Second,
 		WriteTimeout:             3 * time.Second,

@@ -20,7 +20,9 @@ var (
 	ErrConflict = errors.New("store: the record was changed by somebody else")
 	// ErrLeaseLost is returned when a lease has ended or passed to another.
 	ErrLeaseLost = errors.New("store: the lease was lost")
-	// ErrUnavailable wraps every failure to reach the store.
+	// ErrUnavailable wraps every failure to reach the store, a deadline that
+	// ends while the store is asked among them. A context that is cancelled, or
+	// had ended before, is returned as that alone.
 	ErrUnavailable = errors.New("store: not reachable")
 )
 
@@ -41,7 +43,10 @@ type Item struct {
 // have.
 type Event struct{ Key string }
 
-// Store is safe for concurrent use by many goroutines and processes.
+// Store is safe for concurrent use by many goroutines and processes. Each
+// operation ends by itself, whatever the context allows: on Redis within two
+// seconds; on SQLite a read within two, and a write within ten, since it takes
+// turns with other processes. Only Lease waits for others as long as it is let.
 type Store interface {
 	// Get returns the record. For a key that was deleted it returns
 	// ErrNotFound and an Item whose Version is that of the deletion, so that

@@ -148,6 +148,9 @@ func (a *App) openLog() error {
 	if err := private(dir, 0o700); err != nil {
 		return err
 	}
+	if err := privateFiles(dir); err != nil {
+		return err
+	}
 	key, err := auditKey(dir, a.Keyring)
 	if err != nil {
 		return err

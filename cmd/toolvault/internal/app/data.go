@@ -84,6 +84,24 @@ func private(path string, want fs.FileMode) error {
 	return nil
 }
 
+// privateFiles refuses a folder with a file that others can reach.
+func privateFiles(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("the folder %s cannot be read: %w", dir, bare(err))
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		err := private(filepath.Join(dir, e.Name()), 0o600)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // another process has just removed it
+			return err
+		}
+	}
+	return nil
+}
+
 // writeNew writes a file that nobody but its owner may read, whole or not at
 // all, and never over one that is there: of two processes one wins.
 func writeNew(path, text string) error {
