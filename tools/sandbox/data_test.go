@@ -98,6 +98,7 @@ func TestTheSQLOfTheDouble(t *testing.T) {
 		"select name from customers where id >= 2 and id < 4 order by name desc":           `[["Northwind Ltd"],["Globex AG"]]`,
 		"select name from customers where plan <> 'pro' and plan != 'enterprise'":          `[["Wayne Logistics"]]`,
 		"-- a comment\nSELECT COUNT(*) FROM customers WHERE name = 'it''s'":                `[[0]]`,
+		"select 1, 'it''s'": `[[1,"it's"]]`,
 	} {
 		got, err := m.query(sql, nil)
 		if err != nil {

@@ -39,6 +39,8 @@ var metaToken = regexp.MustCompile(`^\s*(?:('(?:[^']|'')*')|([A-Za-z_][A-Za-z0-9
 //	SELECT * | item, … FROM table [WHERE column op value [AND …]]
 //	  [GROUP BY column] [ORDER BY column [DESC]] [LIMIT n]
 //
+//	SELECT literal, …
+//
 // with item a column or count(*), op one of = <> < > <= >=, and {{tag}} as a value.
 type metaQuery struct {
 	tokens []string
@@ -95,7 +97,36 @@ func (q *metaQuery) is(words ...string) bool {
 
 const metaCount = "count(*)"
 
+// literals answers SELECT 1, 'a': what people try first.
+func (q *metaQuery) literals() *metaTable {
+	if len(q.tokens) < 2 || len(q.tokens)%2 != 0 || !strings.EqualFold(q.tokens[0], "SELECT") {
+		return nil
+	}
+	out, row := &metaTable{}, []any{}
+	for i := 1; i < len(q.tokens); i += 2 {
+		token := q.tokens[i]
+		if i+1 < len(q.tokens) && q.tokens[i+1] != "," {
+			return nil
+		}
+		switch n, err := strconv.ParseInt(token, 10, 64); {
+		case err == nil:
+			row = append(row, n)
+			out.columns = append(out.columns, metaColumn{"?column?", "type/Integer"})
+		case strings.HasPrefix(token, "'"):
+			row = append(row, strings.ReplaceAll(strings.Trim(token, "'"), "''", "'"))
+			out.columns = append(out.columns, metaColumn{"?column?", "type/Text"})
+		default:
+			return nil
+		}
+	}
+	out.rows = [][]any{row}
+	return out
+}
+
 func (q *metaQuery) run(tables map[string]*metaTable) (*metaTable, error) {
+	if t := q.literals(); t != nil {
+		return t, nil
+	}
 	items, names, err := q.items()
 	if err != nil {
 		return nil, err

@@ -32,9 +32,9 @@ func redisOptions(raw string) (*redis.UniversalOptions, error) {
 		user, hosts = authority[:i], authority[i+1:]
 	}
 	o := &redis.UniversalOptions{
-		ContextTimeoutEnabled:    true, // else a deadline does not end a wait for a silent server
+		ContextTimeoutEnabled:    true,        // else a deadline does not end a wait for a silent server
 		DialTimeout:              time.Second, // leaves an operation time for another host
-		DialerRetries:            1, // the command is repeated instead
+		DialerRetries:            1,           // the command is repeated instead
 		ReadTimeout:              3 * time.Second,
 		WriteTimeout:             3 * time.Second,
 		MaxRetries:               2,

@@ -15,6 +15,13 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+// How long one operation may take: a read waits for nobody but the disk, and a
+// write for its turn among those of all processes.
+const (
+	sqliteReading = 2 * time.Second
+	sqliteWriting = 10 * time.Second
+)
+
 // sqliteStore keeps records in one SQLite file, which several processes share
 // through SQLite's own locks.
 type sqliteStore struct {
@@ -101,7 +108,9 @@ func (s *sqliteStore) Get(ctx context.Context, key string) (Item, error) {
 	}
 	item := Item{Key: key}
 	var live bool
-	err := s.db.QueryRowContext(ctx, `SELECT version, value, value IS NOT NULL FROM records WHERE key = ?`, key).
+	bounded, cancel := context.WithTimeout(ctx, sqliteReading)
+	defer cancel()
+	err := s.db.QueryRowContext(bounded, `SELECT version, value, value IS NOT NULL FROM records WHERE key = ?`, key).
 		Scan(&item.Version, &item.Value, &live)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -191,7 +200,9 @@ func (s *sqliteStore) List(ctx context.Context, prefix, after string, limit int)
 	if err := checkList(prefix, after, limit); err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT key, version, value FROM records
+	bounded, cancel := context.WithTimeout(ctx, sqliteReading)
+	defer cancel()
+	rows, err := s.db.QueryContext(bounded, `SELECT key, version, value FROM records
 		WHERE value IS NOT NULL AND key >= ?1 AND key > ?2 AND (?3 = '' OR key < ?3) ORDER BY key LIMIT ?4`,
 		prefix, after, afterPrefix(prefix), limit)
 	if err != nil {
@@ -233,13 +244,15 @@ func (s *sqliteStore) Close() error {
 // write runs one statement that changes the file and returns how many rows it
 // changed.
 func (s *sqliteStore) write(ctx context.Context, query string, args ...any) (int64, error) {
+	bounded, cancel := context.WithTimeout(ctx, sqliteWriting)
+	defer cancel()
 	select {
 	case s.writer <- struct{}{}:
 		defer func() { <-s.writer }()
-	case <-ctx.Done():
-		return 0, s.fail(ctx, ctx.Err())
+	case <-bounded.Done():
+		return 0, s.fail(ctx, bounded.Err())
 	}
-	res, err := s.db.ExecContext(ctx, query, args...)
+	res, err := s.db.ExecContext(bounded, query, args...)
 	if err != nil {
 		return 0, s.fail(ctx, err)
 	}
@@ -250,11 +263,14 @@ func (s *sqliteStore) write(ctx context.Context, query string, args ...any) (int
 	return n, nil
 }
 
-// fail gives an error of SQLite its class and says what to do. The end of the
-// context stays what it is.
+// fail gives an error of SQLite its class and says what to do. A cancelled
+// context stays what it is; a time that is up means that it is unavailable.
 func (s *sqliteStore) fail(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("store %s: %w", s.path, ctx.Err())
+	switch ended := ctx.Err(); {
+	case errors.Is(ended, context.Canceled):
+		return fmt.Errorf("store %s: %w", s.path, ended)
+	case ended != nil:
+		return fmt.Errorf("%w: %s did not answer in time: %w", ErrUnavailable, s.path, ended)
 	}
 	select {
 	case <-s.closed:
@@ -262,6 +278,9 @@ func (s *sqliteStore) fail(ctx context.Context, err error) error {
 	default:
 	}
 	hint := "see whether the disk and the file are in order"
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %s has not answered in time: another process keeps it locked, or the disk hangs", ErrUnavailable, s.path)
+	}
 	switch code(err) {
 	case sqlite3.SQLITE_BUSY:
 		hint = "another process has kept it locked for too long; try again"

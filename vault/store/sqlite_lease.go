@@ -50,7 +50,9 @@ func (s *sqliteStore) Lease(ctx context.Context, name string, ttl time.Duration)
 // write.
 func (s *sqliteStore) free(ctx context.Context, name string) (bool, error) {
 	var until int64
-	err := s.db.QueryRowContext(ctx, `SELECT until FROM leases WHERE name = ?`, name).Scan(&until)
+	bounded, cancel := context.WithTimeout(ctx, sqliteReading)
+	defer cancel()
+	err := s.db.QueryRowContext(bounded, `SELECT until FROM leases WHERE name = ?`, name).Scan(&until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return true, nil
 	}
@@ -62,15 +64,17 @@ func (s *sqliteStore) free(ctx context.Context, name string) (bool, error) {
 
 // acquire returns the token, or 0 where another was quicker.
 func (s *sqliteStore) acquire(ctx context.Context, name string, ttl time.Duration) (int64, error) {
+	bounded, cancel := context.WithTimeout(ctx, sqliteWriting)
+	defer cancel()
 	select {
 	case s.writer <- struct{}{}:
 		defer func() { <-s.writer }()
-	case <-ctx.Done():
-		return 0, s.fail(ctx, ctx.Err())
+	case <-bounded.Done():
+		return 0, s.fail(ctx, bounded.Err())
 	}
 	now := time.Now()
 	var token int64
-	err := s.db.QueryRowContext(ctx, acquireSQL, name, now.Add(ttl).UnixMilli(), now.UnixMilli()).Scan(&token)
+	err := s.db.QueryRowContext(bounded, acquireSQL, name, now.Add(ttl).UnixMilli(), now.UnixMilli()).Scan(&token)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -83,7 +87,9 @@ func (s *sqliteStore) acquire(ctx context.Context, name string, ttl time.Duratio
 // holds reports whether the lease is still in force.
 func (s *sqliteStore) holds(ctx context.Context, l sqliteLease) (bool, error) {
 	var n int
-	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM leases WHERE name = ? AND token = ? AND until > ?`,
+	bounded, cancel := context.WithTimeout(ctx, sqliteReading)
+	defer cancel()
+	err := s.db.QueryRowContext(bounded, `SELECT count(*) FROM leases WHERE name = ? AND token = ? AND until > ?`,
 		l.name, l.token, time.Now().UnixMilli()).Scan(&n)
 	if err != nil {
 		return false, s.fail(ctx, err)

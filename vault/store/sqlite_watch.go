@@ -59,6 +59,8 @@ func (s *sqliteStore) Watch(ctx context.Context) <-chan Event {
 // changes returns what to tell and where the file then stands. known is false
 // while that could not be read, after which anything may have changed.
 func (s *sqliteStore) changes(ctx context.Context, last int64, known bool) ([]string, int64, bool) {
+	ctx, cancel := context.WithTimeout(ctx, sqliteReading)
+	defer cancel()
 	top, err := s.lastSeq(ctx)
 	switch {
 	case err != nil:
