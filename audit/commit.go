@@ -18,7 +18,7 @@ const (
 	// In a crowd a sync is worth more the more records it serves, and each costs as
 	// much CPU as a call: after a batch of that many the next one is let grow for a
 	// moment. Of a call that is a fraction of what it waits for anyway.
-	crowd  = 8
+	crowd  = 16
 	linger = time.Millisecond
 )
 

@@ -124,7 +124,7 @@ func TestAKeptHeadIsBelievedOnlyWithItsSignature(t *testing.T) {
 	kept := keptLog(t, dir, 3)
 	forged := bytes.Replace(kept, []byte(`\n3\n`), []byte(`\n2\n`), 1)
 	for name, text := range map[string][]byte{"forged": forged, "no JSON": []byte("x"), "empty": nil} {
-		if p := problemWith(t, dir, text); p == nil || !strings.Contains(p.Reason, "kept elsewhere") {
+		if p := problemWith(t, dir, text); p == nil || !strings.Contains(p.Reason, "kept outside") {
 			t.Errorf("%s: found %v", name, p)
 		}
 	}

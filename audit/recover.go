@@ -186,15 +186,15 @@ func (c *chain) holds(h *head) bool {
 // compare holds the log against a head that was kept elsewhere, and tells nobody
 // of newer ones where they do not agree.
 func (c *chain) compare(known []byte) {
-	h, err := parseHead(known, "the head that was kept elsewhere", c.auth)
+	h, err := parseHead(known, "checkpoint that was kept outside the folder", c.auth)
 	if err == nil && c.holds(h) {
 		return
 	}
 	c.kept = nil
 	if err != nil {
-		c.logger.Error("audit log: cannot be held against the checkpoint that was kept elsewhere", "error", err)
+		c.logger.Error("audit log: cannot be held against the checkpoint that was kept outside the folder", "error", err)
 		return
 	}
-	c.logger.Error("audit log: it was rolled back: the checkpoint that was kept elsewhere does not stand in it; run `toolvault audit verify`",
+	c.logger.Error("audit log: it was rolled back: the checkpoint that was kept outside the folder does not stand in it; run `toolvault audit verify`",
 		"records", c.tree.size, "were", h.checkpoint.size)
 }

@@ -74,12 +74,12 @@ func verify(ctx context.Context, dir string, a *authority, progress func(int64),
 		v.marks = append(v.marks, mark{checkpoint: h.checkpoint, file: headName, what: "head"})
 	}
 	for _, text := range kept {
-		h, err := parseHead(text, "checkpoint that was kept elsewhere", a)
+		h, err := parseHead(text, keptElsewhere, a)
 		if err != nil {
 			v.fail(0, 0, "%v", err)
 			break
 		}
-		v.marks = append(v.marks, mark{checkpoint: h.checkpoint, what: "checkpoint that was kept elsewhere"})
+		v.marks = append(v.marks, mark{checkpoint: h.checkpoint, what: keptElsewhere})
 	}
 	for i, first := range list {
 		if v.problem != nil {
@@ -121,6 +121,8 @@ type verification struct {
 	open        map[string]time.Time // last moment of intents by call id
 	file        string
 }
+
+const keptElsewhere = "checkpoint that was kept outside the folder"
 
 // mark is a checkpoint that was kept apart from the lines.
 type mark struct {
@@ -301,7 +303,7 @@ func (v *verification) meet(cp checkpoint, n int) {
 		}
 		m.met = true
 		if m.checkpoint != cp {
-			v.fail(v.good.size, n, "%s signs other records: the log was written anew with its key, or the %s is of another log", m.what, m.what)
+			v.fail(m.size-1, n, "the %s signs other records: one of the records 0 to %d was replaced by the log's own program after a part was cut off, or by whoever has the key", m.what, m.size-1)
 		}
 	}
 }

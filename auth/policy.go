@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,25 @@ import (
 // A deny that is true beats everything. Of the allows that match a tool at least
 // one must be true. A rule that cannot be evaluated, whichever kind it is, denies.
 // A tool that no rule matches is left to scopes.
+//
+// A rule with a pattern matches only the tools that have every argument that it
+// reads: args.channel in […] on "slack_*" is a rule about the tools of Slack that
+// have a channel. Of "a || b" each part counts for itself, so that a part which
+// reads no argument holds for every tool. A read after has(args.x) && asks
+// nothing of the tool: there the expression itself says what is without x.
 type Policy struct {
-	rules []*compiledRule
-	tools map[string]*toolRules
+	rules    []*compiledRule
+	tools    map[string]*toolRules
+	warnings []string
+}
+
+// Warnings are one sentence for each rule and argument where a call may leave
+// out what the rule reads: the rule fails then, and so denies the call.
+func (p *Policy) Warnings() []string {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.warnings)
 }
 
 // toolRules are the rules whose pattern matches a tool.
@@ -39,6 +56,22 @@ type compiledRule struct {
 	text    string // the expression, clipped
 	program cel.Program
 	args    map[string]argType // what the matching tools agree on
+
+	// cuts is the rule as it is for tools that fit the pattern and lack an
+	// argument that it reads; nil where nothing is left of it.
+	cuts map[string]*compiledRule
+}
+
+// about is the rule as it is for a tool, or nil if it does not concern the tool.
+// One that did not exist when the rule was compiled is held against all of it.
+func (r *compiledRule) about(tool string) *compiledRule {
+	if !matches(r.pattern, tool) {
+		return nil
+	}
+	if part, ok := r.cuts[tool]; ok {
+		return part
+	}
+	return r
 }
 
 // Input is a call to decide on.
@@ -126,9 +159,9 @@ func (p *Policy) matching(tool string) *toolRules {
 
 func (p *Policy) match(tool string) *toolRules {
 	t := &toolRules{}
-	for _, r := range p.rules {
-		switch {
-		case !matches(r.pattern, tool):
+	for _, rule := range p.rules {
+		switch r := rule.about(tool); {
+		case r == nil:
 		case r.deny:
 			t.denies = append(t.denies, r)
 		default:

@@ -18,16 +18,16 @@ import (
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// check parses an expression, holds the arguments and time zones that it names
-// against those that exist, and checks its types.
-func (c *compiler) check(env *cel.Env, field, text, pattern string, known shape) (*cel.Ast, *RuleError) {
+// parse reads an expression, and holds the arguments and time zones that it
+// names against those that exist.
+func (c *compiler) parse(field, text, pattern string, known shape) (*cel.Ast, *RuleError) {
 	if utf8.RuneCountInString(text) > maxExpression {
 		return nil, &RuleError{Field: field, Message: fmt.Sprintf("the expression has more than %d characters: make several rules of it", maxExpression)}
 	}
 	if !utf8.ValidString(text) {
 		return nil, &RuleError{Field: field, Message: "the expression is not UTF-8 text"}
 	}
-	parsed, issues := env.Parse(text)
+	parsed, issues := c.env.Parse(text)
 	if issues.Err() != nil {
 		return nil, issueError(field, issues)
 	}
@@ -36,6 +36,11 @@ func (c *compiler) check(env *cel.Env, field, text, pattern string, known shape)
 	if l.err != nil {
 		return nil, l.err
 	}
+	return parsed, nil
+}
+
+// check checks the types of an expression.
+func check(env *cel.Env, field string, parsed *cel.Ast) (*cel.Ast, *RuleError) {
 	checked, issues := env.Check(parsed)
 	if issues.Err() != nil {
 		return nil, issueError(field, issues)

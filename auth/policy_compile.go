@@ -36,23 +36,22 @@ func CompilePolicy(rules []Rule, tools []ToolShape) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	constants := map[*compiledRule]func(ToolShape) (bool, bool){}
 	for i, rule := range rules {
-		r, constant, err := c.compile(i, rule)
+		r, err := c.compile(i, rule)
 		if err != nil {
 			err.Index = i
 			return nil, err
 		}
 		p.rules = append(p.rules, r)
-		constants[r] = constant
 	}
+	p.warnings = c.warnings
 	for _, t := range tools {
 		rules := p.match(t.Name)
 		rules.hidden = slices.ContainsFunc(rules.denies, func(r *compiledRule) bool {
-			value, known := constants[r](t)
+			value, known := c.constants[r](t)
 			return known && value
 		}) || len(rules.allows) > 0 && !slices.ContainsFunc(rules.allows, func(r *compiledRule) bool {
-			value, known := constants[r](t)
+			value, known := c.constants[r](t)
 			return !known || value
 		})
 		p.tools[t.Name] = rules
@@ -66,10 +65,13 @@ type compiler struct {
 	tools  []ToolShape
 	names  []string // of the tools
 	shapes []shape
+
+	constants map[*compiledRule]constant
+	warnings  []string
 }
 
 func newCompiler(tools []ToolShape) (*compiler, error) {
-	c := &compiler{zones: &zones{}, tools: tools}
+	c := &compiler{zones: &zones{}, tools: tools, constants: map[*compiledRule]constant{}}
 	for _, t := range tools {
 		s, err := readShape(t)
 		if err != nil {
@@ -96,80 +98,117 @@ func newCompiler(tools []ToolShape) (*compiler, error) {
 	return c, err
 }
 
-// compile returns the rule, and a function that tells its value for a tool where
-// that does not depend on the call.
-func (c *compiler) compile(index int, rule Rule) (*compiledRule, func(ToolShape) (value, known bool), *RuleError) {
+// compile makes a rule, which holds for the tools that it concerns.
+func (c *compiler) compile(index int, rule Rule) (*compiledRule, *RuleError) {
 	field, text := "allow", rule.Allow
 	if rule.Deny != "" {
 		field, text = "deny", rule.Deny
 	}
 	switch {
 	case rule.Allow != "" && rule.Deny != "":
-		return nil, nil, &RuleError{Field: "deny", Message: "a rule has either allow or deny: make two rules of it"}
+		return nil, &RuleError{Field: "deny", Message: "a rule has either allow or deny: make two rules of it"}
 	case strings.TrimSpace(text) == "":
-		return nil, nil, &RuleError{Field: field, Message: "the rule has no expression: write one such as args.channel in [\"#general\"], or true"}
+		return nil, &RuleError{Field: field, Message: "the rule has no expression: write one such as args.channel in [\"#general\"], or true"}
 	}
-	known, rerr := c.matching(rule.Tools)
-	if rerr != nil {
-		return nil, nil, rerr
-	}
-	env, err := c.env.Extend(argVariables(known)...)
+	fits, err := c.matching(rule.Tools)
 	if err != nil {
-		return nil, nil, &RuleError{Field: field, Message: clip(err.Error(), 300)}
+		return nil, err
 	}
-	ast, rerr := c.check(env, field, text, rule.Tools, known)
-	if rerr != nil {
-		return nil, nil, rerr
-	}
-	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(100))
+	parse := func() (*cel.Ast, *RuleError) { return c.parse(field, text, rule.Tools, c.common(fits)) }
+	parsed, err := parse()
 	if err != nil {
-		return nil, nil, c.planError(field, err)
+		return nil, err
 	}
-	r := &compiledRule{
+	cuts, concerned, err := c.cuts(parsed, fits, parse)
+	if err != nil {
+		return nil, err
+	}
+	if len(concerned) == 0 {
+		return nil, c.noToolHasAll(parsed, field, rule.Tools, fits)
+	}
+	absent := c.mayBeAbsent(parsed, cuts, fits) // before the checker makes names of args.x
+	known := c.common(concerned)
+	env, eerr := c.env.Extend(argVariables(known)...)
+	if eerr != nil {
+		return nil, &RuleError{Field: field, Message: clip(eerr.Error(), 300)}
+	}
+	r := compiledRule{
 		pattern: rule.Tools, deny: field == "deny",
 		label: clip(fmt.Sprintf("rule %d: %s %s", index+1, field, text), 120),
-		text:  clip(text, 200), program: program, args: known.args,
+		text:  clip(text, 200), args: known.args,
 	}
-	constant, err := constantValue(env, ast, known)
+	whole, err := c.plan(env, field, parsed, r)
 	if err != nil {
-		return nil, nil, c.planError(field, err)
+		return nil, err
 	}
-	return r, constant, nil
+	whole.cuts = map[string]*compiledRule{}
+	for _, cut := range cuts {
+		var part *compiledRule
+		if cut.rest != nil {
+			if part, err = c.plan(env, field, cut.rest, r); err != nil {
+				return nil, err
+			}
+		}
+		for _, i := range cut.tools {
+			whole.cuts[c.names[i]] = part
+		}
+	}
+	c.warn(whole, absent)
+	return whole, nil
+}
+
+// plan checks an expression and makes it ready to run.
+func (c *compiler) plan(env *cel.Env, field string, parsed *cel.Ast, r compiledRule) (*compiledRule, *RuleError) {
+	ast, rerr := check(env, field, parsed)
+	if rerr != nil {
+		return nil, rerr
+	}
+	var err error
+	r.program, err = env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(100))
+	if err != nil {
+		return nil, planError(field, err)
+	}
+	constant, err := constantValue(env, ast, r.args)
+	if err != nil {
+		return nil, planError(field, err)
+	}
+	c.constants[&r] = constant
+	return &r, nil
 }
 
 // planError is a mistake that is found only when the expression is compiled, such
 // as a constant that cannot be computed.
-func (c *compiler) planError(field string, err error) *RuleError {
+func planError(field string, err error) *RuleError {
 	return &RuleError{Field: field, Message: fmt.Sprintf("the expression cannot be evaluated: %s", clip(err.Error(), 300))}
 }
 
 var patternForm = regexp.MustCompile(`^[A-Za-z0-9_.*-]{1,128}$`)
 
-// matching is what the tools that fit the pattern have in common.
-func (c *compiler) matching(pattern string) (shape, *RuleError) {
+// matching finds the tools that fit the pattern: places in c.names.
+func (c *compiler) matching(pattern string) ([]int, *RuleError) {
 	if pattern == "" {
-		return shape{}, &RuleError{Field: "tools", Message: `the rule does not say for which tools: name one, or "*" for all`}
+		return nil, &RuleError{Field: "tools", Message: `the rule does not say for which tools: name one, or "*" for all`}
 	}
 	if !patternForm.MatchString(pattern) {
-		return shape{}, &RuleError{Field: "tools", Message: fmt.Sprintf("%q is not a tool's name or a pattern such as \"slack_*\"", clip(pattern, 80))}
+		return nil, &RuleError{Field: "tools", Message: fmt.Sprintf("%q is not a tool's name or a pattern such as \"slack_*\"", clip(pattern, 80))}
 	}
-	var shapes []shape
+	var fits []int
 	for i, name := range c.names {
 		if matches(pattern, name) {
-			shapes = append(shapes, c.shapes[i])
+			fits = append(fits, i)
 		}
 	}
-	if len(shapes) > 0 {
-		return common(shapes), nil
+	if len(fits) > 0 {
+		return fits, nil
 	}
 	message := fmt.Sprintf("no tool is called %q", pattern)
 	if strings.Contains(pattern, "*") {
 		message = fmt.Sprintf("no tool matches %q", pattern)
 	}
 	if near := c.nearPattern(pattern); near != "" {
-		return shape{}, &RuleError{Field: "tools", Message: fmt.Sprintf("%s; did you mean %q?", message, near)}
+		return nil, &RuleError{Field: "tools", Message: fmt.Sprintf("%s; did you mean %q?", message, near)}
 	}
-	return shape{}, &RuleError{Field: "tools", Message: message + ": `toolvault tools list` shows all"}
+	return nil, &RuleError{Field: "tools", Message: message + ": `toolvault tools list` shows all"}
 }
 
 // nearPattern compares a pattern that ends in "*" with the services' prefixes,
@@ -184,6 +223,15 @@ func (c *compiler) nearPattern(pattern string) string {
 	return near.Match(pattern, candidates)
 }
 
+// common is what some of the tools have in common.
+func (c *compiler) common(tools []int) shape {
+	var shapes []shape
+	for _, i := range tools {
+		shapes = append(shapes, c.shapes[i])
+	}
+	return common(shapes)
+}
+
 func argVariables(known shape) []cel.EnvOption {
 	var options []cel.EnvOption
 	for name, t := range known.args {
@@ -194,9 +242,12 @@ func argVariables(known shape) []cel.EnvOption {
 	return options
 }
 
+// constant tells a rule's value for a tool where that does not depend on the call.
+type constant func(ToolShape) (value, known bool)
+
 // constantValue prepares to ask a rule for its value when only tool and service
 // are known.
-func constantValue(env *cel.Env, ast *cel.Ast, known shape) (func(ToolShape) (bool, bool), error) {
+func constantValue(env *cel.Env, ast *cel.Ast, args map[string]argType) (constant, error) {
 	program, err := env.Program(ast, cel.EvalOptions(cel.OptPartialEval), cel.CostLimit(maxCost))
 	if err != nil {
 		return nil, err
@@ -207,10 +258,10 @@ func constantValue(env *cel.Env, ast *cel.Ast, known shape) (func(ToolShape) (bo
 			unknown = append(unknown, cel.AttributePattern(name))
 		}
 	}
-	for name := range known.args {
+	for name := range args {
 		unknown = append(unknown, cel.AttributePattern("args."+name))
 	}
-	return func(t ToolShape) (value, constant bool) {
+	return func(t ToolShape) (value, known bool) {
 		vars, err := cel.PartialVars(map[string]any{"tool": t.Name, "service": t.Service}, unknown...)
 		if err != nil {
 			return false, false

@@ -57,8 +57,15 @@ func (t argType) cel() *cel.Type {
 
 // shape is what a tool's arguments look like.
 type shape struct {
-	args map[string]argType
-	open bool // names beyond args are accepted
+	args  map[string]argType
+	open  bool  // names beyond args are accepted
+	there names // arguments that every call has: required, or with a default
+}
+
+// lacks reports whether no call of the tool can have the argument.
+func (s shape) lacks(name string) bool {
+	_, ok := s.args[name]
+	return !ok && !s.open
 }
 
 // schemaNode is the part of JSON Schema (2020-12) that shape reads.
@@ -70,6 +77,8 @@ type schemaNode struct {
 	PatternProperties    map[string]json.RawMessage `json:"patternProperties"`
 	AdditionalProperties json.RawMessage            `json:"additionalProperties"`
 	Items                json.RawMessage            `json:"items"`
+	Required             []string                   `json:"required"`
+	Default              json.RawMessage            `json:"default"`
 	AllOf                []json.RawMessage          `json:"allOf"`
 	AnyOf                []json.RawMessage          `json:"anyOf"`
 	OneOf                []json.RawMessage          `json:"oneOf"`
@@ -78,12 +87,21 @@ type schemaNode struct {
 }
 
 func readShape(t ToolShape) (shape, error) {
-	s := shape{args: map[string]argType{}}
+	s := shape{args: map[string]argType{}, there: names{}}
 	var root schemaNode
 	if err := json.Unmarshal(t.Input, &root); err != nil {
 		return shape{}, fmt.Errorf("the input schema of %s is not JSON Schema: %w", t.Name, err)
 	}
 	s.collect(t.Input, root.Defs, 0)
+	for _, name := range root.Required {
+		s.there[name] = true
+	}
+	for name, property := range root.Properties {
+		var n schemaNode
+		if json.Unmarshal(property, &n) == nil && len(n.Default) > 0 {
+			s.there[name] = true
+		}
+	}
 	return s, nil
 }
 

@@ -215,6 +215,9 @@ func (c *passage) vaultFault(err error) *fault.Error {
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.Is(err, store.ErrUnavailable):
+		f = fault.New(fault.Internal, "The store of credentials cannot be reached just now. Try again in a minute.")
+		f.Retryable = true
 	case errors.Is(err, vault.ErrNotDeclared):
 		f = fault.New(fault.NotPermitted, "Agent %s has no %s credential. An admin has to register one in the config file.", c.id.Agent, title)
 	case errors.Is(err, vault.ErrScope):
@@ -223,9 +226,6 @@ func (c *passage) vaultFault(err error) *fault.Error {
 		f = fault.New(fault.NeedsConsent, "A person has to connect %s for agent %s first (credential %s). Ask for that, then call again.", title, c.id.Agent, c.decl.ID)
 	case errors.Is(err, vault.ErrInvalid):
 		f = fault.New(fault.CredentialInvalid, "The %s credential %s cannot be used. An admin has to put in a new one; trying again will not help.", title, c.decl.ID)
-	case errors.Is(err, store.ErrUnavailable):
-		f = fault.New(fault.Internal, "The store of credentials cannot be reached just now. Try again in a minute.")
-		f.Retryable = true
 	case errors.Is(err, vault.ErrUnavailable):
 		f = fault.New(fault.UpstreamUnavailable, "The %s sign-in service cannot be reached to refresh the credential. Try again in a minute.", title)
 	default:

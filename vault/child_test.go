@@ -3,6 +3,7 @@ package vault
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
@@ -21,6 +22,9 @@ import (
 func child(role string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
+	if role == "lock" {
+		return keepLocked(ctx, os.Getenv("TOOLVAULT_TEST_STORE"))
+	}
 	st, err := store.Open(ctx, os.Getenv("TOOLVAULT_TEST_STORE"))
 	if err != nil {
 		fmt.Println("error:", err)
@@ -68,6 +72,35 @@ func child(role string) int {
 		fmt.Println("done", time.Now().UnixNano())
 	}
 	_ = st.Close()
+	return 0
+}
+
+// keepLocked writes to an SQLite file and takes three seconds for it.
+func keepLocked(ctx context.Context, path string) int {
+	db, err := sql.Open("sqlite", path+"?_txlock=immediate")
+	if err != nil {
+		fmt.Println("error:", err)
+		return 1
+	}
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return 1
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('test', 1)`)
+	}
+	if err != nil {
+		fmt.Println("error:", err)
+		return 1
+	}
+	fmt.Println("locked")
+	<-time.After(3 * time.Second) // the length of the write, not a wait for anything
+	if err := tx.Commit(); err != nil {
+		fmt.Println("error:", err)
+		return 1
+	}
+	fmt.Println("unlocked")
 	return 0
 }
 

@@ -1,10 +1,6 @@
 package vault
 
-import (
-	"fmt"
-
-	"toolvault/auth/scope"
-)
+import "toolvault/auth/scope"
 
 // Find returns the owner's credential for a service that grants what the call
 // needs: first of those for this agent and user, then of the agent's own, each
@@ -28,8 +24,8 @@ func (v *Vault) Find(owner Owner, service string, need scope.Need) (Declaration,
 		}
 	}
 	if other != nil {
-		return Declaration{}, fmt.Errorf("%w: %s of agent %s grants %q and the call needs %s: an admin can widen its scope in the config",
-			ErrScope, other.ID, owner.Agent, other.Scope, need)
+		return Declaration{}, because(ErrScope, "%s of agent %s grants %q and the call needs %s: an admin can widen its scope in the config",
+			other.ID, owner.Agent, other.Scope, need)
 	}
-	return Declaration{}, fmt.Errorf("%w: agent %s has none for %s: an admin can add one in the config", ErrNotDeclared, owner.Agent, service)
+	return Declaration{}, because(ErrNotDeclared, "agent %s has no credential for %s: an admin can add one in the config", owner.Agent, service)
 }

@@ -68,6 +68,7 @@ type Vault struct {
 	cache  *cache
 	files  sync.Map // path → *cachedFile
 
+	answered  atomic.Pointer[time.Time] // when the store last did; nil: Run does not watch it
 	flights   singleflight.Group
 	refreshes sync.RWMutex // held for reading by each refresh under way: Run waits for them
 	attempts  attempts

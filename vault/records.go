@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"toolvault/schemas/near"
 	"toolvault/vault/store"
 )
 
@@ -67,7 +68,7 @@ func (v *Vault) write(ctx context.Context, name string, s Stored, version int64,
 	err = v.store.Put(ctx, store.Item{Key: key, Version: version, Value: sealed}, lease)
 	v.cache.drop(name)
 	if err != nil {
-		return v.unavailable(name, err)
+		return of(name, err)
 	}
 	v.cache.wrote(name, version)
 	return nil
@@ -87,18 +88,18 @@ func (v *Vault) read(ctx context.Context, name string) (Stored, int64, error) {
 		begun = v.cache.begin()
 		item, err = v.store.Get(ctx, recordPrefix+name)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return Stored{}, 0, v.unavailable(name, err)
+			return Stored{}, 0, of(name, err)
 		}
 		if current = v.cache.seen(name, item.Version); current {
 			break
 		}
 	}
 	if !current {
-		return Stored{}, item.Version, fmt.Errorf("credential %s: %w: %w: the store holds version %d and a later one was seen: it was rolled back; find out who changed the store, put the secret in again and restart",
-			name, ErrInvalid, ErrSealed, item.Version)
+		return Stored{}, item.Version, invalid("credential %s: %w", name,
+			because(ErrSealed, "the store holds version %d and a later one was seen: it was rolled back; find out who changed the store, put the secret in again and restart", item.Version))
 	}
 	if err != nil {
-		return Stored{}, item.Version, fmt.Errorf("credential %s: %w", name, err)
+		return Stored{}, item.Version, of(name, err)
 	}
 	r := sealedRecord{item.Version, item.Value}
 	s, err := v.open(name, r)
@@ -113,22 +114,20 @@ func (v *Vault) open(name string, r sealedRecord) (Stored, error) {
 	plain, err := v.keyring.Open(r.bytes, recordPrefix+name, r.version)
 	if err != nil {
 		if errors.Is(err, ErrSealed) {
-			return Stored{}, fmt.Errorf("credential %s: %w: %w", name, ErrInvalid, err)
+			return Stored{}, invalid("credential %s: %w", name, err)
 		}
-		return Stored{}, v.unavailable(name, err)
+		return Stored{}, of(name, err)
 	}
 	s, err := decodeStored(plain)
 	clear(plain)
 	if err != nil {
-		return Stored{}, fmt.Errorf("credential %s: %w: %w", name, ErrInvalid, err)
+		return Stored{}, invalid("credential %s: %w", name, err)
 	}
 	return s, nil
 }
 
-// unavailable is an error of the store as one of the vault's.
-func (v *Vault) unavailable(name string, err error) error {
-	return fmt.Errorf("credential %s: %w: %w", name, ErrUnavailable, err)
-}
+// of says of which record an error of the store is.
+func of(name string, err error) error { return fmt.Errorf("credential %s: %w", name, err) }
 
 // List returns what may be shown of every stored credential, in order of names.
 // Where some cannot be opened, it returns the others and an error that names
@@ -140,7 +139,7 @@ func (v *Vault) List(ctx context.Context) ([]Info, error) {
 	for after := ""; ; {
 		items, err := v.store.List(ctx, recordPrefix, after, page)
 		if err != nil {
-			return infos, fmt.Errorf("list credentials: %w: %w", ErrUnavailable, err)
+			return infos, fmt.Errorf("list credentials: %w", err)
 		}
 		for _, item := range items {
 			name := strings.TrimPrefix(item.Key, recordPrefix)
@@ -165,6 +164,9 @@ func (v *Vault) Show(ctx context.Context, name string) (Info, error) {
 		return Info{}, err
 	}
 	s, version, err := v.read(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return Info{}, v.absent(ctx, name)
+	}
 	if err != nil {
 		return Info{}, err
 	}
@@ -187,13 +189,33 @@ func (v *Vault) Delete(ctx context.Context, name string) error {
 		case errors.Is(err, store.ErrConflict) && ctx.Err() == nil:
 			continue
 		case errors.Is(err, store.ErrNotFound):
-			return fmt.Errorf("credential %s: %w: list them to see the names", name, err)
+			return v.absent(ctx, name)
 		case err != nil:
-			return v.unavailable(name, err)
+			return of(name, err)
 		}
 		v.cache.wrote(name, item.Version+1)
 		return nil
 	}
+}
+
+// absent says of a name that is not there which one may have been meant. Of a
+// great many it looks at a thousand: of those that begin alike, then of the
+// service's, then of all.
+func (v *Vault) absent(ctx context.Context, name string) error {
+	for _, prefix := range []string{name[:len(name)/2], name[:strings.IndexByte(name, '/')+1], ""} {
+		items, err := v.store.List(ctx, recordPrefix+prefix, "", 1000)
+		if err != nil {
+			break
+		}
+		var names []string
+		for _, item := range items {
+			names = append(names, strings.TrimPrefix(item.Key, recordPrefix))
+		}
+		if meant := near.Match(name, names); meant != "" {
+			return because(store.ErrNotFound, "there is no credential %s in the vault; did you mean %s?", name, meant)
+		}
+	}
+	return because(store.ErrNotFound, "there is no credential %s in the vault: toolvault credential list shows those that there are", name)
 }
 
 func info(name string, version int64, s Stored) Info {

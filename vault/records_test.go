@@ -203,3 +203,29 @@ func FuzzName(f *testing.F) {
 		}
 	})
 }
+
+// A name that is not there is answered with the one that was meant.
+func TestNameNotThere(t *testing.T) {
+	k := newKit(t)
+	for _, name := range []string{"slack/support-agent-1", "hubspot/support-agent-1"} {
+		k.put(t, name, Stored{Type: TypeAPIKey, Secret: NewSecret("k")})
+	}
+	// So many that the first thousand do not tell.
+	for i := range 1100 {
+		if err := k.store.Put(t.Context(), store.Item{Key: fmt.Sprintf("%sa/%04d", recordPrefix, i), Version: 1, Value: []byte("x")}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"slack/suport-agent-1":  "there is no credential slack/suport-agent-1 in the vault; did you mean slack/support-agent-1?",
+		"a/001":                 "there is no credential a/001 in the vault; did you mean a/0001?",
+		"metabase/somebody-new": "there is no credential metabase/somebody-new in the vault: toolvault credential list shows those that there are",
+	} {
+		_, shown := k.Show(t.Context(), name)
+		for _, err := range []error{shown, k.Delete(t.Context(), name)} {
+			if !errors.Is(err, store.ErrNotFound) || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		}
+	}
+}

@@ -30,8 +30,8 @@ func (v *Vault) freshen(ctx context.Context, d Declaration, name string, s Store
 		if s.usable(now) {
 			return v.credential(d, s, version)
 		}
-		return nil, fmt.Errorf("credential %s: %w: the access token ended at %s and there is no refresh token: %s",
-			d.ID, ErrNeedsConsent, s.Expires.UTC().Format(time.RFC3339), putGrant(name))
+		return nil, because(ErrNeedsConsent, "the access token ended at %s and there is no refresh token: %s",
+			s.Expires.UTC().Format(time.RFC3339), putGrant(name))
 	}
 	if s.usable(now) && v.attempts.resting(name, version, now) {
 		return v.credential(d, s, version)
@@ -44,6 +44,9 @@ func (v *Vault) freshen(ctx context.Context, d Declaration, name string, s Store
 	}
 	c, err := v.refresh(waiting, d, name, version, false)
 	if err != nil && ctx.Err() == nil && s.usable(v.now()) {
+		if away := v.reach(); away != nil {
+			return nil, away
+		}
 		v.log.Warn("an access token could not be refreshed and is used to its end", "credential", d.ID, "expires", s.Expires, "error", err)
 		return v.credential(d, s, version)
 	}
@@ -67,10 +70,13 @@ func (v *Vault) refresh(ctx context.Context, d Declaration, name string, version
 	})
 	select {
 	case <-ctx.Done():
-		return nil, fmt.Errorf("credential %s: %w: refreshing took too long: %w", d.ID, ErrUnavailable, ctx.Err())
+		if err := v.reach(); err != nil {
+			return nil, err
+		}
+		return nil, because(ErrUnavailable, "refreshing the access token took too long: %w", ctx.Err())
 	case r := <-done:
 		if r.Err != nil {
-			return nil, fmt.Errorf("credential %s: %w", d.ID, r.Err)
+			return nil, r.Err
 		}
 		got := r.Val.(renewal)
 		return v.credential(d, got.stored, got.version)
@@ -81,8 +87,12 @@ func (v *Vault) refresh(ctx context.Context, d Declaration, name string, version
 // by a lease and looks again when its turn has come.
 func (v *Vault) refreshAlone(ctx context.Context, d Declaration, name string, version int64, forced bool) (renewal, error) {
 	lease, err := v.store.Lease(ctx, "refresh/"+name, leaseFor)
-	if err != nil {
-		return renewal{}, v.unavailable(name, err)
+	switch {
+	case err == nil:
+	case errors.Is(err, store.ErrUnavailable):
+		return renewal{}, of(name, err)
+	default:
+		return renewal{}, because(ErrUnavailable, "another process has been refreshing vault:%s for too long: %w", name, err)
 	}
 	defer func() { letGo(ctx, lease) }()
 	s, now, err := v.read(ctx, name)
@@ -95,15 +105,15 @@ func (v *Vault) refreshAlone(ctx context.Context, d Declaration, name string, ve
 	app, ok := v.config.Load().apps[d.Service]
 	switch {
 	case s.Refresh.Empty():
-		return renewal{}, fmt.Errorf("%w: there is no refresh token any more: %s", ErrNeedsConsent, putGrant(name))
+		return renewal{}, because(ErrNeedsConsent, "there is no refresh token any more: %s", putGrant(name))
 	case !ok || app.ClientID == "" || app.TokenURL == "":
-		return renewal{}, fmt.Errorf("%w: to refresh it an OAuth app is needed: set services.%s.oauth in the config", ErrInvalid, d.Service)
+		return renewal{}, invalid("to refresh it an OAuth app is needed: set services.%s.oauth in the config", d.Service)
 	}
 	if err := v.attempts.dead(name, now, v.now()); err != nil {
 		return renewal{}, err
 	}
 	if forced && !v.attempts.allow(name, v.now()) {
-		return renewal{}, fmt.Errorf("%w: %s has refused %d fresh access tokens within a minute: see whether the app is installed and allowed there", ErrInvalid, d.Service, maxForced)
+		return renewal{}, invalid("%s has refused %d fresh access tokens within a minute: see whether the app is installed and allowed there", d.Service, maxForced)
 	}
 	return v.spend(ctx, d, name, app, s, now, lease)
 }
@@ -141,8 +151,7 @@ func (v *Vault) spend(ctx context.Context, d Declaration, name string, app App, 
 		Version: got.version, Expires: got.stored.Expires, Elapsed: time.Since(start),
 	}
 	if err != nil {
-		event.Kind, event.Version = EventRefreshFailed, version
-		event.Err = fmt.Errorf("credential %s: %w", d.ID, err)
+		event.Kind, event.Version, event.Err = EventRefreshFailed, version, err
 	}
 	v.observe(event)
 	return got, err
@@ -166,8 +175,8 @@ func (v *Vault) keep(ctx context.Context, d Declaration, name string, next Store
 			}
 			return renewal{s, now}, nil
 		case errors.Is(err, store.ErrLeaseLost):
-			again, err := v.store.Lease(ctx, "refresh/"+name, leaseFor)
-			if err == nil {
+			var again store.Lease
+			if again, err = v.store.Lease(ctx, "refresh/"+name, leaseFor); err == nil {
 				defer letGo(ctx, again)
 				lease = again
 				continue
@@ -176,7 +185,7 @@ func (v *Vault) keep(ctx context.Context, d Declaration, name string, next Store
 		select {
 		case <-ctx.Done():
 			v.log.Error("a refreshed token could not be stored and is lost; a person may have to consent again", "credential", name, "error", err)
-			return renewal{}, err
+			return renewal{}, because(store.ErrUnavailable, "the refreshed token could not be stored: %w", err)
 		case <-time.After(wait):
 		}
 	}

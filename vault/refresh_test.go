@@ -237,7 +237,7 @@ func TestEndpointDownWhileTokenIsGood(t *testing.T) {
 		t.Errorf("%d requests within a moment, want 1", requests)
 	}
 	k.clock.add(time.Minute)
-	if _, err := k.Resolve(t.Context(), oauth); !errors.Is(err, ErrUnavailable) {
+	if _, err := k.Resolve(t.Context(), oauth); !errors.Is(err, ErrUnavailable) || errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("after its end: %v", err)
 	}
 }

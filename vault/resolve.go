@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -25,29 +24,34 @@ func (h header) Authorize(r *http.Request) error {
 
 // Resolve returns a declared credential ready for use. An OAuth access token
 // that ends within a minute is refreshed first. The error wraps ErrInvalid,
-// ErrNeedsConsent or ErrUnavailable.
+// ErrNeedsConsent or ErrUnavailable, or store.ErrUnavailable: while the store
+// does not answer, no credential of any source is given out, since nobody can
+// tell what has been revoked meanwhile, or who suspended.
 //
 // Version is the record's for vault:, the time of the last change in seconds
 // since 1970 for file:, and 0 for env:, which has none.
 func (v *Vault) Resolve(ctx context.Context, d Declaration) (*Credential, error) {
+	if err := v.reach(); err != nil {
+		return nil, err
+	}
 	kind, where, _ := strings.Cut(d.Source, ":")
 	switch kind {
 	case "env":
 		secret, err := fromEnv(where)
 		if err != nil {
-			return nil, invalid(d, err)
+			return nil, invalid("%w", err)
 		}
 		return v.static(d, secret, 0)
 	case "file":
 		secret, version, err := v.fromFile(where)
 		if err != nil {
-			return nil, invalid(d, err)
+			return nil, invalid("%w", err)
 		}
 		return v.static(d, secret, version)
 	case "vault":
 		return v.fromVault(ctx, d, where)
 	}
-	return nil, invalid(d, fmt.Errorf("the source %q is none of env:NAME, file:PATH and vault:NAME", d.Source))
+	return nil, invalid("the source %q is none of env:NAME, file:PATH and vault:NAME", d.Source)
 }
 
 func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Credential, error) {
@@ -62,7 +66,7 @@ func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Cre
 		return nil, missing(d, name, err)
 	}
 	if s.Type != d.Type {
-		return nil, invalid(d, fmt.Errorf("the config declares it as %s and vault:%s is stored as %s: correct one of them", d.Type, name, s.Type))
+		return nil, invalid("the config declares it as %s and vault:%s is stored as %s: correct one of them", d.Type, name, s.Type)
 	}
 	if s.Type == TypeOAuthToken && !s.fresh(v.now()) {
 		return v.freshen(ctx, d, name, s, version)
@@ -73,12 +77,12 @@ func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Cre
 // missing says of a record that is not there how it gets there.
 func missing(d Declaration, name string, err error) error {
 	if !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("credential %s: %w", d.ID, err)
+		return err
 	}
 	if d.Type == TypeOAuthToken {
-		return fmt.Errorf("credential %s: %w: there is no vault:%s: %s", d.ID, ErrNeedsConsent, name, putGrant(name))
+		return because(ErrNeedsConsent, "there is no vault:%s: %s", name, putGrant(name))
 	}
-	return invalid(d, fmt.Errorf("there is no vault:%s: put it in with toolvault credential put %s", name, name))
+	return invalid("there is no vault:%s: put it in with toolvault credential put %s", name, name)
 }
 
 // putGrant is what to do where a grant is missing or has ended.
@@ -86,9 +90,7 @@ func putGrant(name string) string {
 	return "let a person consent, and put the new refresh token in with toolvault credential put " + name + " --type oauth_token --refresh"
 }
 
-func invalid(d Declaration, err error) error {
-	return fmt.Errorf("credential %s: %w: %w", d.ID, ErrInvalid, err)
-}
+func invalid(format string, args ...any) error { return because(ErrInvalid, format, args...) }
 
 // fresh reports whether the access token can be used as it is: not in the last
 // minute of its life, or the last quarter of a short one. One whose end is not
@@ -120,7 +122,7 @@ func (v *Vault) static(d Declaration, secret Secret, version int64) (*Credential
 func (v *Vault) credential(d Declaration, s Stored, version int64) (*Credential, error) {
 	scheme, ok := v.schemes[d.Service][d.Type]
 	if !ok {
-		return nil, invalid(d, fmt.Errorf("%s takes no credential of type %s: declare another type", d.Service, d.Type))
+		return nil, invalid("%s takes no credential of type %s: declare another type", d.Service, d.Type)
 	}
 	c := &Credential{
 		ID: d.ID, Version: version, Type: d.Type, Scope: d.Scope, Expires: s.Expires,
@@ -141,7 +143,7 @@ func (v *Vault) credential(d Declaration, s Stored, version int64) (*Credential,
 
 // Renew returns a newer credential after the service refused this one with 401,
 // refreshing it if nobody has yet. The error wraps ErrInvalid where there is no
-// newer one to be had, else ErrNeedsConsent or ErrUnavailable.
+// newer one to be had, else what Resolve returns.
 func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 	d := c.decl
 	kind, name, _ := strings.Cut(d.Source, ":")
@@ -168,12 +170,12 @@ func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 	case s.Type == TypeOAuthToken && !s.Refresh.Empty():
 		return v.refresh(ctx, d, name, version, true)
 	case s.Type == TypeOAuthToken && v.config.Load().apps[d.Service].ClientID != "":
-		return nil, fmt.Errorf("credential %s: %w: %s refused the access token and there is no refresh token: %s",
-			d.ID, ErrNeedsConsent, d.Service, putGrant(name))
+		return nil, because(ErrNeedsConsent, "%s refused the access token and there is no refresh token: %s",
+			d.Service, putGrant(name))
 	}
 	return nil, refused(d)
 }
 
 func refused(d Declaration) error {
-	return invalid(d, fmt.Errorf("%s refused it and %s holds no other: put in a new one", d.Service, d.Source))
+	return invalid("%s refused it and %s holds no other: put in a new one", d.Service, d.Source)
 }

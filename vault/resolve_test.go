@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,16 +166,28 @@ func TestResolveRefuses(t *testing.T) {
 	k.put(t, "slack/a", Stored{Type: TypeServiceToken, Secret: NewSecret("k")})
 	other := declare(TypeAPIKey, "env:TOOLVAULT_TEST_KEY")
 	other.Service = "elsewhere"
-	for name, d := range map[string]Declaration{
-		"not there":         declare(TypeAPIKey, "vault:none"),
-		"another type":      declare(TypeAPIKey, "vault:slack/a"),
-		"a literal secret":  declare(TypeAPIKey, "xoxb-literal"),
-		"service unknown":   other,
-		"type not accepted": declare("basic", "env:TOOLVAULT_TEST_KEY"),
+	// What is wrong, in plain words and once: whose credential it is stands
+	// beside it wherever it is shown.
+	unreadable := filepath.Join(t.TempDir(), "unreadable")
+	for _, c := range []struct {
+		d    Declaration
+		kind error
+		want string
+	}{
+		{declare(TypeAPIKey, "env:TOOLVAULT_TEST_NONE"), ErrInvalid, "the environment variable TOOLVAULT_TEST_NONE is not set"},
+		{declare(TypeAPIKey, "file:"+unreadable), ErrInvalid, "the file " + unreadable + " does not exist"},
+		{declare(TypeAPIKey, "file:"+unreadable), fs.ErrNotExist, "the file " + unreadable + " does not exist"},
+		{declare(TypeAPIKey, "file:/dev/null/key"), ErrInvalid, "the file /dev/null/key cannot be read: not a directory"},
+		{declare(TypeAPIKey, "vault:none"), ErrInvalid, "there is no vault:none: put it in with toolvault credential put none"},
+		{declare(TypeOAuthToken, "vault:none"), ErrNeedsConsent, "there is no vault:none: let a person consent, and put the new refresh token in with toolvault credential put none --type oauth_token --refresh"},
+		{declare(TypeAPIKey, "vault:slack/a"), ErrInvalid, "the config declares it as api_key and vault:slack/a is stored as service_token: correct one of them"},
+		{declare(TypeAPIKey, "xoxb-literal"), ErrInvalid, `the source "xoxb-literal" is none of env:NAME, file:PATH and vault:NAME`},
+		{other, ErrInvalid, "elsewhere takes no credential of type api_key: declare another type"},
+		{declare("basic", "env:TOOLVAULT_TEST_KEY"), ErrInvalid, "slack takes no credential of type basic: declare another type"},
 	} {
-		_, err := k.Resolve(t.Context(), d)
-		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), d.ID) {
-			t.Errorf("%s: %v", name, err)
+		_, err := k.Resolve(t.Context(), c.d)
+		if !errors.Is(err, c.kind) || err.Error() != c.want {
+			t.Errorf("got  %v\nwant %s", err, c.want)
 		}
 	}
 	c := k.resolve(t, declare(TypeServiceToken, "vault:slack/a"))
@@ -236,7 +249,7 @@ func TestCache(t *testing.T) {
 	}
 	eventually(t, func() bool { reads(1); return reads(1) == 0 })
 	st.down.Store(true)
-	eventually(t, func() bool { _, err := k.Resolve(t.Context(), d); return errors.Is(err, ErrUnavailable) })
+	eventually(t, func() bool { _, err := k.Resolve(t.Context(), d); return errors.Is(err, store.ErrUnavailable) })
 	st.down.Store(false)
 	eventually(t, func() bool { _, err := k.Resolve(t.Context(), d); return err == nil })
 	eventually(t, func() bool { reads(1); return reads(1) == 0 })

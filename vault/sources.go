@@ -45,7 +45,7 @@ const settled = 2 * time.Second
 func (v *Vault) fromFile(path string) (Secret, int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return Secret{}, 0, fmt.Errorf("the file cannot be read: %w", err)
+		return Secret{}, 0, unreadable(path, err)
 	}
 	version := info.ModTime().Unix()
 	if c, ok := v.files.Load(path); ok {
@@ -77,30 +77,44 @@ func (v *Vault) fromFile(path string) (Secret, int64, error) {
 func readSecretFile(path string) (string, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe would keep the call waiting
 	if err != nil {
-		return "", nil, fmt.Errorf("the file cannot be read: %w", err)
+		return "", nil, unreadable(path, err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return "", nil, fmt.Errorf("the file cannot be read: %w", err)
+		return "", nil, unreadable(path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", nil, fmt.Errorf("%s is not a file", path)
+		return "", nil, fmt.Errorf("%s is not a file: name one with the secret in it", path)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, MaxSecret+3))
 	if err != nil {
-		return "", nil, fmt.Errorf("the file cannot be read: %w", err)
+		return "", nil, unreadable(path, err)
 	}
 	text := trimNewline(string(b))
 	clear(b)
 	if len(text) > MaxSecret {
-		return "", nil, fmt.Errorf("%s is larger than %d bytes: name a file with the secret and nothing else", path, MaxSecret)
+		return "", nil, fmt.Errorf("the file %s is larger than %d bytes: name a file with the secret and nothing else", path, MaxSecret)
 	}
 	if text == "" {
-		return "", nil, errors.New(path + " is empty")
+		return "", nil, fmt.Errorf("the file %s is empty", path)
 	}
 	if err := checkSecret(text); err != nil {
-		return "", nil, fmt.Errorf("%s: %w", path, err)
+		return "", nil, fmt.Errorf("the file %s: %w", path, err)
 	}
 	return text, info, nil
+}
+
+// unreadable says in plain words why a file cannot be read.
+func unreadable(path string, err error) error {
+	var p *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return because(err, "the file %s does not exist", path)
+	case errors.Is(err, fs.ErrPermission):
+		return because(err, "the file %s may not be read by this user: see its owner and mode", path)
+	case errors.As(err, &p):
+		err = p.Err
+	}
+	return fmt.Errorf("the file %s cannot be read: %w", path, err)
 }

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func (v *Vault) exchange(ctx context.Context, service string, app App, old Store
 		next.Scope = granted
 	}
 	if err := next.check(); err != nil {
-		return Stored{}, fmt.Errorf("%w: the token endpoint of %s answered with a token that cannot be used: %w", ErrUnavailable, service, err)
+		return Stored{}, because(ErrUnavailable, "the token endpoint of %s answered with a token that cannot be used: %w", service, err)
 	}
 	return next, nil
 }
@@ -59,7 +58,7 @@ func (v *Vault) refusal(service string, err error) error {
 	if !errors.As(err, &r) {
 		// The error of a request names the URL and the cause, neither secret;
 		// that of an answer that was not JSON quotes nothing of it.
-		return fmt.Errorf("%w: the token endpoint of %s could not be used: %w", ErrUnavailable, service, err)
+		return because(ErrUnavailable, "the token endpoint of %s cannot be reached: %w", service, err)
 	}
 	code, status := r.ErrorCode, r.Response.StatusCode
 	if code == "" || len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") != "" {
@@ -67,15 +66,15 @@ func (v *Vault) refusal(service string, err error) error {
 	}
 	switch code {
 	case "invalid_grant", "invalid_refresh_token", "token_revoked", "token_expired", "account_inactive":
-		return fmt.Errorf("%w: %s no longer accepts the refresh token (%s)", ErrNeedsConsent, service, code)
+		return because(ErrNeedsConsent, "%s no longer accepts the refresh token (%s)", service, code)
 	case "invalid_client", "unauthorized_client", "bad_client_secret", "invalid_client_id":
-		return fmt.Errorf("%w: %s refused the OAuth app (%s): correct services.%s.oauth in the config", ErrInvalid, service, code, service)
+		return invalid("%s refused the OAuth app (%s): correct services.%s.oauth in the config", service, code, service)
 	case "temporarily_unavailable", "server_error", "ratelimited", "rate_limited", "internal_error", "fatal_error",
 		"service_unavailable", "request_timeout":
-		return fmt.Errorf("%w: %s does not issue tokens just now (%s)", ErrUnavailable, service, code)
+		return because(ErrUnavailable, "%s does not issue tokens just now (%s)", service, code)
 	}
 	if status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout || status/100 == 2 {
-		return fmt.Errorf("%w: %s refused to refresh the token (HTTP %d, %s)", ErrInvalid, service, status, code)
+		return invalid("%s refused to refresh the token (HTTP %d, %s)", service, status, code)
 	}
-	return fmt.Errorf("%w: %s does not issue tokens just now (HTTP %d)", ErrUnavailable, service, status)
+	return because(ErrUnavailable, "%s does not issue tokens just now (HTTP %d)", service, status)
 }

@@ -73,7 +73,9 @@ type Credential struct {
 func (c *Credential) Secrets() []Secret { return c.secrets }
 
 // Why a credential cannot be had. Each error that Resolve and Renew return wraps
-// one of these, with the credential's id and what to do in its text.
+// one of these, or store.ErrUnavailable where the store cannot be reached, or the
+// error of the context. Its text says what is wrong and what to do; whose
+// credential it is the caller knows.
 var (
 	// ErrNotDeclared: the owner has no credential for the service.
 	ErrNotDeclared = errors.New("no credential is registered")
@@ -83,6 +85,6 @@ var (
 	ErrNeedsConsent = errors.New("a person has to consent first")
 	// ErrInvalid: the secret is missing, malformed, or refused by the service.
 	ErrInvalid = errors.New("the credential cannot be used")
-	// ErrUnavailable: the store or the authorization server cannot be reached.
-	ErrUnavailable = errors.New("the vault is not reachable")
+	// ErrUnavailable: the service's authorization server cannot be reached.
+	ErrUnavailable = errors.New("the authorization server cannot be reached")
 )

@@ -2,20 +2,41 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
+
+	"toolvault/vault/store"
 )
 
 const (
 	beatEvery   = 500 * time.Millisecond
 	beatTimeout = time.Second
+	silentFor   = 2 * time.Second // then the store counts as away; two beats may fail
 )
+
+// Reachable reports whether the store has answered within the last two seconds,
+// or nobody watches it because Run does not run. While it is false, what others
+// have changed cannot be known, and Resolve fails.
+func (v *Vault) Reachable() bool {
+	last := v.answered.Load()
+	return last == nil || time.Since(*last) < silentFor
+}
+
+// reach is Reachable as an error.
+func (v *Vault) reach() error {
+	if v.Reachable() {
+		return nil
+	}
+	return because(store.ErrUnavailable, "the store of credentials has not answered for %v: calls work again when it does", silentFor)
+}
 
 // Run follows the store's changes until ctx ends: a record that anybody changes
 // is dropped from memory, so that a revoked credential is dead here within a
 // second. Only while it runs are records kept in memory at all, and not while
-// the store cannot be reached, since nobody could then tell of a revocation. It
-// returns after refreshes under way have ended (30 seconds at most), and always
+// the store cannot be reached, since nobody could then tell of a revocation.
+// While it runs, Resolve fails where the store does not answer (see Reachable).
+// It returns after refreshes under way have ended (30 seconds at most), and always
 // nil.
 func (v *Vault) Run(ctx context.Context) error {
 	defer func() {
@@ -23,6 +44,8 @@ func (v *Vault) Run(ctx context.Context) error {
 		defer v.refreshes.Unlock()
 	}()
 	events := v.store.Watch(ctx)
+	now := time.Now()
+	v.answered.Store(&now)
 	v.cache.turn(true)
 	defer v.cache.turn(false)
 	lost := make(chan bool)
@@ -34,7 +57,7 @@ func (v *Vault) Run(ctx context.Context) error {
 		case gone := <-lost:
 			v.cache.turn(!gone)
 			if gone {
-				v.log.Warn("the store does not answer: calls fail until it does")
+				v.log.Warn("the store does not answer: if it does not soon, calls fail until it does")
 			} else {
 				v.log.Info("the store answers again")
 			}
@@ -67,8 +90,10 @@ func (v *Vault) reload(ctx context.Context) {
 }
 
 // beat asks the store for something now and then, and tells when it stops
-// answering and when it is back.
+// answering and when it is back. It only reads: a store that another process
+// keeps locked for writing still tells what is in force.
 func (v *Vault) beat(ctx context.Context, lost chan<- bool) {
+	defer v.answered.Store(nil)
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	gone := false
@@ -78,9 +103,16 @@ func (v *Vault) beat(ctx context.Context, lost chan<- bool) {
 			return
 		case <-tick.C:
 		}
+		now := time.Now() // what the answer says was true no earlier
 		asked, cancel := context.WithTimeout(ctx, beatTimeout)
 		_, err := v.store.Get(asked, keyringKey)
 		cancel()
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil // an answer too, if a bad one: reload says so
+		}
+		if err == nil {
+			v.answered.Store(&now)
+		}
 		if ctx.Err() != nil || (err != nil) == gone {
 			continue
 		}

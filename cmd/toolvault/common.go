@@ -41,12 +41,17 @@ func (p *place) open(ctx context.Context, more ...func(*app.Options)) (*app.App,
 		f(&o)
 	}
 	a, err := app.Open(ctx, o)
+	return a, configMistake(err)
+}
+
+// configMistake makes misuse of a mistake in a config file.
+func configMistake(err error) error {
 	var bad *config.Error
 	var several config.Errors
 	if errors.As(err, &bad) || errors.As(err, &several) {
-		return nil, &usageError{err: err}
+		return &usageError{err: err}
 	}
-	return a, err
+	return err
 }
 
 // with opens the place for one command and closes it after.

@@ -9,20 +9,44 @@ import (
 	"toolvault/audit"
 )
 
-// How a record looks in a line. The columns have fixed widths, so that lines
-// that come one by one align too.
-const entryFormat = "%-19s  %-18s  %-28s  %-36s  %-26s  %-20s  %8s"
+// entryColumns are how a record looks in a line. Their widths are fixed, so that
+// lines that come one by one align too.
+var entryColumns = [...]struct {
+	name  string
+	width int
+}{{"WHEN", 19}, {"AGENT", 18}, {"TOOL", 28}, {"CALL ID", 36}, {"CREDENTIAL", 26}, {"OUTCOME", 20}, {"MS", 8}}
 
-var entryHeader = fmt.Sprintf(entryFormat, "WHEN", "AGENT", "TOOL", "CALL ID", "CREDENTIAL", "OUTCOME", "MS")
+var entryHeader = func() string {
+	var names []string
+	for _, c := range entryColumns {
+		names = append(names, c.name)
+	}
+	return entryRow(names)
+}()
 
-func entryLine(e audit.Entry) string {
-	ms := "-"
+func entryRow(cells []string) string {
+	var b strings.Builder
+	for i, c := range entryColumns {
+		text := cell(cells[i], c.width)
+		if i == len(entryColumns)-1 { // a number
+			b.WriteString(strings.Repeat(" ", max(0, c.width-columns(text))) + text)
+			break
+		}
+		b.WriteString(pad(text, c.width) + "  ")
+	}
+	return b.String()
+}
+
+// entryCells are the texts of a record, as they came.
+func entryCells(e audit.Entry, when string) []string {
+	ms := ""
 	if e.Millis.Total > 0 {
 		ms = fmt.Sprintf("%.1f", e.Millis.Total)
 	}
-	return strings.TrimRight(fmt.Sprintf(entryFormat,
-		shortTime(e.Time), orDash(e.Agent), cmp.Or(e.Tool, e.Event, "-"), orDash(e.CallID), orDash(e.CredentialID), orDash(e.Status), ms), " ")
+	return []string{when, e.Agent, cmp.Or(e.Tool, e.Event), e.CallID, e.CredentialID, e.Status, ms}
 }
+
+func entryLine(e audit.Entry) string { return entryRow(entryCells(e, shortTime(e.Time))) }
 
 func printEntries(w io.Writer, o output, entries []audit.Entry) error {
 	if o != "json" {

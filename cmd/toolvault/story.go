@@ -1,24 +1,22 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/term"
-
-	"toolvault/audit"
 )
 
 // storyteller prints for a person: in colour on a terminal, plain elsewhere.
 type storyteller struct {
 	w      io.Writer
 	colour bool
-	width  int
-	steps  int
+	width  int // of prose
+
+	columns int // of the terminal; 0: none
+	steps   int
 }
 
 func newStoryteller(w io.Writer) *storyteller {
@@ -26,7 +24,7 @@ func newStoryteller(w io.Writer) *storyteller {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.colour = os.Getenv("NO_COLOR") == ""
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 40 {
-			s.width = min(width, 110)
+			s.width, s.columns = min(width, 110), width
 		}
 	}
 	return s
@@ -112,44 +110,6 @@ func (s *storyteller) refusal(tool, kind, text string) {
 	_, _ = fmt.Fprintf(s.w, "    %s %s %s\n", s.paint(yellow, "✗"), s.paint(cyan, tool), s.paint(yellow, kind))
 	for _, l := range wrap(text, s.width-8) {
 		_, _ = fmt.Fprintln(s.w, "      "+s.paint(dim, l))
-	}
-}
-
-// trail is the audit log as a table, oldest first.
-func (s *storyteller) trail(entries []audit.Entry) {
-	header := []string{"WHEN", "AGENT", "TOOL", "CALL ID", "CREDENTIAL", "OUTCOME", "MS"}
-	rows := [][]string{header}
-	for _, e := range slices.Backward(entries) {
-		ms := "-"
-		if e.Millis.Total > 0 {
-			ms = fmt.Sprintf("%.1f", e.Millis.Total)
-		}
-		rows = append(rows, []string{
-			e.Time.Local().Format("15:04:05"), orDash(e.Agent), cmp.Or(e.Tool, e.Event, "-"), orDash(e.CallID),
-			orDash(e.CredentialID), e.Status, ms,
-		})
-	}
-	widths := make([]int, len(header))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	for n, row := range rows {
-		var b strings.Builder
-		for i, cell := range row {
-			padded := cell + strings.Repeat(" ", widths[i]-len(cell))
-			switch {
-			case n == 0:
-				padded = s.paint(bold, padded)
-			case i == 5 && cell == "ok":
-				padded = s.paint(green, padded)
-			case i == 5:
-				padded = s.paint(yellow, padded)
-			}
-			b.WriteString(padded + "  ")
-		}
-		_, _ = fmt.Fprintln(s.w, strings.TrimRight(b.String(), " "))
 	}
 }
 

@@ -188,8 +188,13 @@ func TestSQLiteContextEndsWaitForLock(t *testing.T) {
 	defer cancel()
 	begin := time.Now()
 	err := st.Put(ctx, store.Item{Key: "k", Version: 1}, nil)
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > 3*time.Second {
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, store.ErrUnavailable) || time.Since(begin) > 3*time.Second {
 		t.Errorf("after %v: %v", time.Since(begin), err)
+	}
+	cancelled, stop := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, stop)
+	if err := st.Put(cancelled, store.Item{Key: "k", Version: 1}, nil); !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("cancelled: %v", err)
 	}
 	if _, err := st.Get(t.Context(), "k"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("reading while another writes: %v", err)

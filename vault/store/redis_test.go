@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,5 +146,114 @@ func next(t *testing.T, events <-chan store.Event) store.Event {
 	case <-time.After(10 * time.Second):
 		t.Fatal("no event came")
 		return store.Event{}
+	}
+}
+
+// A server that hangs costs an operation two seconds, whatever the context
+// allows, and the end of a deadline while it hangs is the store's failure. What
+// was cancelled is only that.
+func TestRedisHangs(t *testing.T) {
+	r := storetest.StartRedis(t)
+	st := open(t, r.URL)
+	if err := st.Put(t.Context(), store.Item{Key: "k", Version: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	held, err := st.Lease(t.Context(), "held", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := st.Watch(t.Context())
+	next(t, events)
+	r.Hang()
+	defer r.Resume()
+	operations := map[string]func(ctx context.Context) error{
+		"get":     func(ctx context.Context) error { _, err := st.Get(ctx, "k"); return err },
+		"put":     func(ctx context.Context) error { return st.Put(ctx, store.Item{Key: "p", Version: 1}, nil) },
+		"delete":  func(ctx context.Context) error { return st.Delete(ctx, "d", 1) },
+		"list":    func(ctx context.Context) error { _, err := st.List(ctx, "", "", 10); return err },
+		"lease":   func(ctx context.Context) error { _, err := st.Lease(ctx, "l", time.Second); return err },
+		"extend":  func(ctx context.Context) error { return held.Extend(ctx, time.Hour) },
+		"release": func(ctx context.Context) error { return held.Release(ctx) },
+		"ping":    func(ctx context.Context) error { return st.Ping(ctx) },
+	}
+	type ending struct {
+		name string
+		most time.Duration
+		end  func(context.Context) (context.Context, context.CancelFunc)
+		is   error
+		away bool
+	}
+	endings := []ending{
+		{"no deadline", 3 * time.Second, context.WithCancel, store.ErrUnavailable, true},
+		{"deadline", time.Second, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 200*time.Millisecond)
+		}, context.DeadlineExceeded, true},
+		{"cancelled", time.Second, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(200*time.Millisecond, cancel)
+			return ctx, cancel
+		}, context.Canceled, false},
+	}
+	var all sync.WaitGroup
+	for name, do := range operations {
+		for _, e := range endings {
+			all.Go(func() {
+				ctx, cancel := e.end(t.Context())
+				defer cancel()
+				start := time.Now()
+				err := do(ctx)
+				if took := time.Since(start); took > e.most {
+					t.Errorf("%s, %s: it took %v", name, e.name, took)
+				}
+				if !errors.Is(err, e.is) || errors.Is(err, store.ErrUnavailable) != e.away {
+					t.Errorf("%s, %s: %v", name, e.name, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	r.Resume()
+	if _, err := st.Get(t.Context(), "k"); err != nil {
+		t.Errorf("after it went on: %v", err)
+	}
+	if err := open(t, r.URL).Put(t.Context(), store.Item{Key: "after", Version: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for e := next(t, events); e.Key != "after" && e.Key != ""; e = next(t, events) {
+	}
+}
+
+// What the server's settings do not promise is said at the start.
+func TestRedisWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		settings []string
+		want     []string
+	}{
+		{"durable", []string{"--appendonly", "yes", "--appendfsync", "always"}, nil},
+		{"a second may be lost", []string{"--appendonly", "yes", "--appendfsync", "everysec"}, []string{"appendfsync is everysec"}},
+		{"no log", []string{"--appendonly", "no"}, []string{"appendonly is no"}},
+		{"evicts", []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy is allkeys-lru"}},
+		{"config forbidden", []string{"--appendonly", "no", "--rename-command", "CONFIG", ""}, []string{"appendonly is no"}},
+		{"config forbidden, with a log", []string{"--appendonly", "yes", "--rename-command", "CONFIG", ""}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := storetest.StartRedis(t, c.settings...)
+			if !r.Real {
+				t.Skip("SKIPPED: there is no redis-server on the path, so nothing was shown about its settings")
+			}
+			got := store.Warnings(t.Context(), open(t, r.URL))
+			if len(got) != len(c.want) {
+				t.Fatalf("got %q, want %q", got, c.want)
+			}
+			for i := range got {
+				if !strings.Contains(got[i], c.want[i]) || !strings.Contains(got[i], "127.0.0.1:") {
+					t.Errorf("got %q, want %q", got[i], c.want[i])
+				}
+			}
+		})
+	}
+	if got := store.Warnings(t.Context(), open(t, "file:"+t.TempDir())); got != nil {
+		t.Errorf("the embedded store: %q", got)
 	}
 }

@@ -278,7 +278,7 @@ func (s *sqliteStore) fail(ctx context.Context, err error) error {
 	default:
 	}
 	hint := "see whether the disk and the file are in order"
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || code(err) == sqlite3.SQLITE_INTERRUPT {
 		return fmt.Errorf("%w: %s has not answered in time: another process keeps it locked, or the disk hangs", ErrUnavailable, s.path)
 	}
 	switch code(err) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ func StartRedis(t testing.TB, settings ...string) *RedisServer {
 		t.Log("there is no redis-server here: miniredis stands in for it")
 		r.mini = miniredis.RunT(t)
 		r.URL = "redis://" + r.mini.Addr() + "/0"
+		t.Cleanup(r.passTime())
 		return r
 	}
 	r.path, r.Real = path, true
@@ -58,6 +60,29 @@ func StartRedis(t testing.TB, settings ...string) *RedisServer {
 	t.Cleanup(r.Stop)
 	r.URL = "redis://127.0.0.1:" + r.port + "/0"
 	return r
+}
+
+// passTime lets time pass in miniredis, where nothing expires by itself, until
+// the returned function is called.
+func (r *RedisServer) passTime() (stop func()) {
+	const step = 20 * time.Millisecond
+	tick, end, ended := time.NewTicker(step), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-tick.C:
+				r.mini.FastForward(step)
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() {
+		tick.Stop()
+		close(end)
+		<-ended
+	}
 }
 
 // Stop kills the server; its records are gone.
@@ -83,6 +108,27 @@ func (r *RedisServer) Start() {
 		err = r.start()
 	}
 	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// Hang stops the server without ending it: it keeps its connections, takes new
+// ones, and says nothing until Resume. With miniredis, which is no process, the
+// test is skipped.
+func (r *RedisServer) Hang() {
+	r.t.Helper()
+	if !r.Real {
+		r.t.Skip("SKIPPED: there is no redis-server on the path, so nothing was shown about one that hangs")
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// Resume lets a server that hangs go on.
+func (r *RedisServer) Resume() {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -57,11 +57,9 @@ type App struct {
 	schemas  []schemas.Tool
 	pool     *upstream.Pool
 	auditKey string // verifier key of the log
+	local    bool   // the store is a file of the data folder: no other uses it
 	closers  []func() error
 }
-
-// AuditDir is the folder of the audit log in a data folder.
-func AuditDir(dir string) string { return filepath.Join(dir, "audit") }
 
 // Open assembles everything but the listeners. Close must follow.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
@@ -83,10 +81,10 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	if err := openFolder(a.Dir); err != nil {
 		return nil, err
 	}
-	if err := a.openStore(ctx); err != nil {
+	if err := a.openStore(ctx, true); err != nil {
 		return nil, err
 	}
-	if err := a.openLog(); err != nil {
+	if err := a.openLog(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.openAuth(ctx); err != nil {
@@ -95,7 +93,9 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	return a, a.openGateway(ctx)
 }
 
-func (a *App) openStore(ctx context.Context) (err error) {
+// openStore opens the store and what is sealed in it. Where there is none yet it
+// makes one, if it may.
+func (a *App) openStore(ctx context.Context, may bool) (err error) {
 	url := a.Cfg.Storage.URL
 	if ref, ok := strings.CutPrefix(url, "env:"); ok {
 		secret, err := a.Cfg.Lookup("env:" + ref)
@@ -106,10 +106,15 @@ func (a *App) openStore(ctx context.Context) (err error) {
 	}
 	if url == "" || strings.HasPrefix(url, "file:") {
 		path := filepath.Join(a.Dir, "toolvault.db")
+		_, err := os.Stat(path)
+		if !may && errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no store in %s: name the data folder with --data DIR", a.Dir)
+		}
 		if err := private(path, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		url = "file:" + path
+		a.local = true
 	}
 	a.Store, err = store.Open(ctx, url)
 	if err != nil {
@@ -117,16 +122,20 @@ func (a *App) openStore(ctx context.Context) (err error) {
 	}
 	a.closers = append(a.closers, a.Store.Close)
 
+	sealed, err := vault.HasKeyring(ctx, a.Store)
+	if err != nil {
+		return err
+	}
+	if !sealed && !may {
+		return errors.New("the store is empty: nothing was ever sealed in it")
+	}
 	var master vault.Secret
 	var where string
 	if ref := a.Cfg.Keys.Master; ref != "" {
 		where = ref
 		master, err = a.Cfg.Lookup(ref)
 	} else {
-		var made, sealed bool
-		if sealed, err = vault.HasKeyring(ctx, a.Store); err != nil {
-			return err
-		}
+		var made bool
 		if master, where, made, err = masterKey(a.Dir, !sealed); made {
 			a.Logger.Info("made a master key: keep a copy of it in a safe place, nothing can be opened without it", "file", where)
 		}
@@ -138,34 +147,6 @@ func (a *App) openStore(ctx context.Context) (err error) {
 		return fmt.Errorf("%w (the key comes from %s)", err, where)
 	}
 	return nil
-}
-
-func (a *App) openLog() error {
-	dir := AuditDir(a.Dir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("the audit folder %s cannot be made: %w", dir, bare(err))
-	}
-	if err := private(dir, 0o700); err != nil {
-		return err
-	}
-	if err := privateFiles(dir); err != nil {
-		return err
-	}
-	key, err := auditKey(dir, a.Keyring)
-	if err != nil {
-		return err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	name := "toolvault/" + host
-	if a.Log, err = audit.Open(audit.Options{Dir: dir, Key: key, Name: name, Now: time.Now, Logger: a.Logger}); err != nil {
-		return err
-	}
-	a.closers = append(a.closers, a.Log.Close)
-	a.auditKey, err = audit.VerifierKey(key, name)
-	return err
 }
 
 func (a *App) openAuth(ctx context.Context) (err error) {
@@ -298,9 +279,6 @@ func (a *App) PublicURL() string {
 	return "http://" + a.ListenAddr()
 }
 
-// AuditKey is the verifier key of this folder's log, in the C2SP note format.
-func (a *App) AuditKey() string { return a.auditKey }
-
 // Event writes an audit record of something that is not a call.
 func (a *App) Event(ctx context.Context, event, agent, message string) error {
 	_, err := a.Log.Append(ctx, audit.Record{
@@ -328,6 +306,9 @@ func (a *App) observeVault(e vault.Event) {
 
 // Run follows the store and the config file until ctx ends.
 func (a *App) Run(ctx context.Context) error {
+	for _, w := range store.Warnings(ctx, a.Store) {
+		a.Logger.Warn(w)
+	}
 	a.warn(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Agents.Run(ctx) })

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"toolvault/audit"
 	"toolvault/cmd/toolvault/internal/config"
 	"toolvault/vault"
 )
@@ -51,11 +49,18 @@ func openFolder(dir string) error {
 	if err := private(dir, 0o700); err != nil {
 		return err
 	}
+	err := checkFormat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return writeNew(filepath.Join(dir, "format"), strconv.Itoa(format)+"\n")
+	}
+	return err
+}
+
+// checkFormat refuses a folder that a newer program has made.
+func checkFormat(dir string) error {
 	path := filepath.Join(dir, "format")
 	b, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return writeNew(path, strconv.Itoa(format)+"\n")
 	case err != nil:
 		return fmt.Errorf("the data folder %s cannot be read: %w", dir, bare(err))
 	}
@@ -152,31 +157,6 @@ func masterKey(dir string, may bool) (vault.Secret, string, bool, error) {
 		return vault.Secret{}, path, false, fmt.Errorf("the master key file %s cannot be read: %w", path, bare(err))
 	}
 	return vault.NewSecret(strings.TrimSpace(string(b))), path, made, nil
-}
-
-// auditKey opens the key that signs this folder's audit log, making one where
-// there is none. It lies beside the log, sealed: each machine has its own.
-func auditKey(dir string, keyring *vault.Keyring) (ed25519.PrivateKey, error) {
-	const name, version = "audit-key", 1
-	path := filepath.Join(dir, "key.sealed")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		sealed, err := keyring.Seal(audit.NewKey().Seed(), name, version)
-		if err != nil {
-			return nil, err
-		}
-		if err := writeNew(path, string(sealed)); err != nil {
-			return nil, fmt.Errorf("the audit key %s cannot be made: %w", path, err)
-		}
-	}
-	sealed, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("the audit key %s cannot be read: %w", path, bare(err))
-	}
-	seed, err := keyring.Open(sealed, name, version)
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("the audit key %s cannot be opened with this master key: restore the file or the key that belongs to it", path)
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 // bare strips the operation and path that Go puts before a file error, since our
