@@ -25,8 +25,8 @@
 // Without the key nobody can add, change, move or remove a record that a
 // checkpoint covers and not be found. Whoever has the key can write another log
 // altogether. Whoever can write the folder, and has no key, can still roll the
-// whole log back to one of its own earlier checkpoints: Verify finds that only
-// where the file "head", which holds the newest checkpoint, is ahead of the
-// lines, so not where both are rolled back together. For that a checkpoint has to
-// be kept where the folder's owner cannot write.
+// whole log back to one of its own earlier checkpoints, its file "head" with it.
+// Verify finds that only by a head that was kept where he cannot write:
+// Options.Kept hands heads out, once a second, and Verify takes them. What came
+// after the last head that was kept can be cut off unseen.
 package audit

@@ -29,7 +29,7 @@ type Agent struct {
 	Rules     []Rule
 	Origin    string
 	Suspended bool      // may do nothing until it is resumed
-	Created   time.Time // of an added agent; zero for others
+	Created   time.Time // of an agent in the store; zero for one of the config
 }
 
 var agentID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -68,7 +68,9 @@ func NewAgents(st store.Store, now func() time.Time) *Agents {
 }
 
 // Configure replaces the agents of the config, all at once. The caller has
-// checked their ids; a suspension in the store goes on to hold.
+// checked their ids; a suspension in the store goes on to hold. An agent of
+// OriginSandbox exists only while the store has it too (Ensure), so that any
+// process can remove it: it stands in no file from which it could be taken out.
 func (a *Agents) Configure(agents []Agent) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -93,6 +95,30 @@ func (a *Agents) List() []Agent {
 // Epoch grows with every change, for those who cache what they derive.
 func (a *Agents) Epoch() int64 { return a.epoch.Load() }
 
+// Lookup is Get for those who need the agent: an *UnknownAgentError says that
+// there is none, and whose id is written nearly so.
+func (a *Agents) Lookup(id string) (Agent, error) {
+	if agent, ok := a.Get(id); ok {
+		return agent, nil
+	}
+	return Agent{}, a.unknown(id)
+}
+
+// Suspended lists, sorted, the ids that are suspended and of which this process
+// knows no agent: one of a config that it has not read, or a mistyped one.
+func (a *Agents) Suspended() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var ids []string
+	for id, r := range a.records {
+		if _, known := a.Get(id); r.Suspended && !known {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // publish makes the state visible to readers. The caller holds mu.
 func (a *Agents) publish() {
 	view := make(map[string]Agent, len(a.configured)+len(a.records))
@@ -102,10 +128,17 @@ func (a *Agents) publish() {
 		}
 	}
 	for id, agent := range a.configured {
-		if agent.Origin == "" {
+		r := a.records[id]
+		switch agent.Origin {
+		case "":
 			agent.Origin = OriginConfig
+		case OriginSandbox:
+			if !r.Added {
+				continue
+			}
+			agent.Created = r.Created
 		}
-		agent.Suspended = agent.Suspended || a.records[id].Suspended
+		agent.Suspended = agent.Suspended || r.Suspended
 		view[id] = agent
 	}
 	a.view.Store(&view)

@@ -85,37 +85,60 @@ func (a *Agents) Add(ctx context.Context, id string) error {
 		return err
 	}
 	return a.change(ctx, id, func(r *agentRecord) error {
-		switch agent, ok := a.configured[id]; {
-		case ok && agent.Origin == OriginSandbox:
-			return fmt.Errorf("agent %q belongs to the sandbox already: choose another id", id)
-		case ok:
+		switch {
+		case a.inConfig(id):
 			return fmt.Errorf("agent %q stands in the config already: choose another id", id)
 		case r.Added:
 			return fmt.Errorf("agent %q exists already: choose another id, or remove it first", id)
 		case r.Suspended:
-			return fmt.Errorf("agent %q was suspended while it stood in the config: resume it first", id)
+			return fmt.Errorf("agent %q was suspended when it was not known here: resume it first", id)
 		}
 		r.Added, r.Created = true, a.now().UTC().Truncate(time.Millisecond)
 		return nil
 	})
 }
 
+// Ensure is Add for an agent that may be there already, as every process with a
+// sandbox does for the sandbox's: of several at once each succeeds, and a
+// suspension goes on to hold.
+func (a *Agents) Ensure(ctx context.Context, id string) error {
+	if err := CheckAgentID(id); err != nil {
+		return err
+	}
+	return a.change(ctx, id, func(r *agentRecord) error {
+		if !r.Added {
+			r.Added, r.Created = true, a.now().UTC().Truncate(time.Millisecond)
+		}
+		return nil
+	})
+}
+
+// inConfig reports whether the agent stands in a config. The caller holds mu.
+func (a *Agents) inConfig(id string) bool {
+	agent, ok := a.configured[id]
+	return ok && agent.Origin != OriginSandbox
+}
+
 // Suspend takes every right from the agent until Resume. Its tokens are refused
 // at once. Suspending a suspended agent changes nothing.
+//
+// It works for any id that an agent can have: one that this process does not
+// know may stand in the config of another, which must be stopped all the same,
+// with no config at hand. Get tells afterwards whether it is known here.
 func (a *Agents) Suspend(ctx context.Context, id string) error {
+	if err := CheckAgentID(id); err != nil {
+		return err
+	}
 	return a.change(ctx, id, func(r *agentRecord) error {
-		if _, ok := a.configured[id]; !ok && !r.Added {
-			return a.unknown(id)
-		}
 		r.Suspended = true
 		return nil
 	})
 }
 
-// Resume ends a suspension; also one of an agent that has left the config since.
+// Resume ends a suspension, also one of an agent that this process does not know.
 func (a *Agents) Resume(ctx context.Context, id string) error {
 	return a.change(ctx, id, func(r *agentRecord) error {
-		if _, ok := a.configured[id]; !ok && !r.Added && !r.Suspended {
+		if !a.inConfig(id) && !r.Added && !r.Suspended {
 			return a.unknown(id)
 		}
 		r.Suspended = false
@@ -123,14 +146,12 @@ func (a *Agents) Resume(ctx context.Context, id string) error {
 	})
 }
 
-// Remove forgets an added agent. Its tokens are refused at once and stay refused
-// when an agent of the same id is added later.
+// Remove forgets an added agent, or the sandbox's. Its tokens are refused at once
+// and stay refused when an agent of the same id is added later.
 func (a *Agents) Remove(ctx context.Context, id string) error {
 	return a.change(ctx, id, func(r *agentRecord) error {
-		switch agent, ok := a.configured[id]; {
-		case ok && agent.Origin == OriginSandbox:
-			return fmt.Errorf("agent %q belongs to the sandbox: start without --sandbox, or suspend it", id)
-		case ok:
+		switch {
+		case a.inConfig(id):
 			return fmt.Errorf("agent %q stands in the config: take it out there, or suspend it", id)
 		case !r.Added:
 			return a.unknown(id)

@@ -16,7 +16,7 @@ import (
 func newAgents(t *testing.T, st store.Store) *auth.Agents {
 	t.Helper()
 	a := auth.NewAgents(st, newClock().Now)
-	a.Configure([]auth.Agent{{ID: "bot"}, {ID: "demo", Origin: auth.OriginSandbox}})
+	a.Configure([]auth.Agent{{ID: "bot"}})
 	if err := a.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +39,10 @@ func TestAgents(t *testing.T) {
 	step("add", a.Add(ctx, "guest-1"), "")
 	step("add again", a.Add(ctx, "guest-1"), "exists already")
 	step("add one of the config", a.Add(ctx, "bot"), "stands in the config already")
-	step("add one of the sandbox", a.Add(ctx, "demo"), "belongs to the sandbox")
-	step("suspend nobody", a.Suspend(ctx, "guest-2"), `did you mean "guest-1"?`)
-	step("suspend a path", a.Suspend(ctx, "../x"), "there is no agent")
+	step("resume nobody", a.Resume(ctx, "guest-2"), `did you mean "guest-1"?`)
+	step("suspend a path", a.Suspend(ctx, "../x"), "cannot be an agent's id")
+	step("resume a path", a.Resume(ctx, "../x"), "there is no agent")
 	step("remove one of the config", a.Remove(ctx, "bot"), "take it out there")
-	step("remove one of the sandbox", a.Remove(ctx, "demo"), "without --sandbox")
 	step("remove nobody", a.Remove(ctx, "nobody"), "there is no agent")
 	var unknown *auth.UnknownAgentError
 	if err := a.Remove(ctx, "nobody"); !errors.As(err, &unknown) {
@@ -63,9 +62,6 @@ func TestAgents(t *testing.T) {
 	if bot, _ := a.Get("bot"); !bot.Suspended || len(bot.Rules) != 1 {
 		t.Errorf("a new config lifted a suspension: %+v", bot)
 	}
-	if _, ok := a.Get("demo"); ok {
-		t.Error("demo outlived the config it stood in")
-	}
 	a.Configure(nil)
 	if _, ok := a.Get("bot"); ok {
 		t.Error("a suspension made an agent")
@@ -82,7 +78,7 @@ func TestAgents(t *testing.T) {
 	for _, agent := range again.List() {
 		ids = append(ids, agent.ID)
 	}
-	if got := strings.Join(ids, " "); got != "bot demo guest-1" {
+	if got := strings.Join(ids, " "); got != "bot guest-1" {
 		t.Errorf("a process that starts later lists %q", got)
 	}
 	step("remove what the config now has", again.Remove(ctx, "bot"), "take it out there")
@@ -92,6 +88,125 @@ func TestAgents(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	step("add what was removed", a.Add(ctx, "guest-1"), "")
+}
+
+// TestSuspensionNeedsNoConfig: whoever has to stop an agent in a hurry may not
+// have the config at hand in which it stands.
+func TestSuspensionNeedsNoConfig(t *testing.T) {
+	main, other := newPair(t)
+	other.agents.Configure(nil)
+	token, _ := mint(t, main, auth.Request{Agent: "bot"})
+	if err := other.agents.Suspend(t.Context(), "bot"); err != nil {
+		t.Fatal(err)
+	}
+	if _, known := other.agents.Get("bot"); known {
+		t.Error("a suspension made an agent")
+	}
+	if _, err := other.agents.Lookup("bot"); err == nil {
+		t.Error("Lookup found what is not known here")
+	}
+	if got := strings.Join(other.agents.Suspended(), " "); got != "bot" {
+		t.Errorf("suspended and unknown: %q", got)
+	}
+	within(t, time.Second, "its token is refused where it is known", func() bool {
+		_, err := main.Authenticate(t.Context(), token)
+		return reason(err) == "its agent is suspended"
+	})
+	if got := main.agents.Suspended(); len(got) != 0 {
+		t.Errorf("known here, and listed as unknown: %q", got)
+	}
+	if err := other.agents.Resume(t.Context(), "bot"); err != nil {
+		t.Fatal(err)
+	}
+	if got := other.agents.Suspended(); len(got) != 0 {
+		t.Errorf("resumed, and suspended: %q", got)
+	}
+	within(t, time.Second, "it may act again", func() bool {
+		_, err := main.Authenticate(t.Context(), token)
+		return err == nil
+	})
+	// One that nobody knows yet is stopped before it appears.
+	if err := other.agents.Suspend(t.Context(), "later"); err != nil {
+		t.Fatal(err)
+	}
+	within(t, time.Second, "a config brings it suspended", func() bool {
+		main.agents.Configure([]auth.Agent{{ID: "later"}})
+		later, _ := main.agents.Get("later")
+		return later.Suspended
+	})
+}
+
+// TestTheSandboxAgentCanBeRemovedByAnyProcess: it is in the memory of a server,
+// and in the store for all others.
+func TestTheSandboxAgentCanBeRemovedByAnyProcess(t *testing.T) {
+	main, other := newPair(t)
+	other.agents.Configure(nil)
+	enter := func(s *server) {
+		t.Helper()
+		if err := s.agents.Ensure(t.Context(), "demo"); err != nil {
+			t.Fatal(err)
+		}
+		s.agents.Configure([]auth.Agent{{ID: "demo", Origin: auth.OriginSandbox, Rules: []auth.Rule{deny("*", "true")}}})
+	}
+	known := func(s *server, want bool) func() bool {
+		return func() bool { _, ok := s.agents.Get("demo"); return ok == want }
+	}
+	enter(main)
+	if demo, _ := main.agents.Get("demo"); demo.Origin != auth.OriginSandbox || len(demo.Rules) != 1 {
+		t.Errorf("%+v", demo)
+	}
+	within(t, time.Second, "known to the other", known(other, true))
+	token, _ := mint(t, other, auth.Request{Agent: "demo"})
+	if _, err := main.Authenticate(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	main.clock.Add(time.Second)
+	enter(main) // a second one starts: nothing changes
+	if _, err := main.Authenticate(t.Context(), token); err != nil {
+		t.Errorf("after a second start: %v", err)
+	}
+	if err := other.agents.Remove(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	within(t, time.Second, "its token is refused", func() bool {
+		_, err := main.Authenticate(t.Context(), token)
+		return reason(err) != ""
+	})
+	if known(main, true)() {
+		t.Error("the server goes on knowing it")
+	}
+	main.clock.Add(time.Second)
+	enter(main)
+	within(t, time.Second, "back", known(main, true))
+	if _, err := main.Authenticate(t.Context(), token); reason(err) == "" {
+		t.Error("a token from before the removal is good again")
+	}
+	fresh, _ := mint(t, main, auth.Request{Agent: "demo"})
+	if _, err := main.Authenticate(t.Context(), fresh); err != nil {
+		t.Errorf("a new token: %v", err)
+	}
+	if err := other.agents.Suspend(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	within(t, time.Second, "suspended", func() bool { _, err := main.Authenticate(t.Context(), fresh); return reason(err) != "" })
+	enter(main)
+	if demo, _ := main.agents.Get("demo"); !demo.Suspended {
+		t.Error("a start of the sandbox lifted a suspension")
+	}
+}
+
+func TestTwoProcessesEnsureOneAgent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	errs := make(chan error, 4)
+	for range cap(errs) {
+		a := newAgents(t, openStore(t, path))
+		go func() { errs <- a.Ensure(t.Context(), "demo") }()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestAgentsFollowOtherProcesses(t *testing.T) {

@@ -26,6 +26,14 @@ const (
 	MaxTTL     = 24 * time.Hour
 )
 
+// CheckTTL refuses a time that no token can live for.
+func CheckTTL(ttl time.Duration) error {
+	if ttl < time.Second || ttl > MaxTTL {
+		return fmt.Errorf("a token cannot live for %s: choose a time from %s to %s", Duration(ttl), Duration(time.Second), Duration(MaxTTL))
+	}
+	return nil
+}
+
 // Request asks for a token.
 type Request struct {
 	Agent  string
@@ -105,10 +113,11 @@ func (t *Tokens) mintFor(r Request) (Agent, error) {
 		return Agent{}, t.Agents.unknown(r.Agent)
 	case agent.Suspended:
 		return Agent{}, fmt.Errorf("agent %q is suspended: resume it with `toolvault agent resume %s`", agent.ID, agent.ID)
-	case r.TTL < 0 || r.TTL > MaxTTL:
-		return Agent{}, fmt.Errorf("a token cannot live for %s: choose at most %s", r.TTL, MaxTTL)
-	case r.TTL != 0 && r.TTL < time.Second:
-		return Agent{}, fmt.Errorf("a token cannot live for %s: choose at least one second", r.TTL)
+	}
+	if r.TTL != 0 {
+		if err := CheckTTL(r.TTL); err != nil {
+			return Agent{}, err
+		}
 	}
 	for what, text := range map[string]string{"user": r.User, "client": r.Client} {
 		if len(text) > 256 || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {

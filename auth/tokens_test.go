@@ -205,9 +205,9 @@ func TestMint(t *testing.T) {
 		"no such task":           {auth.Request{Agent: "bot", Task: "folow-up"}, "", `did you mean "follow-up"?`},
 		"no tasks at all":        {auth.Request{Agent: "idle", Task: "x"}, "", "has no tasks"},
 		"no such agent":          {auth.Request{Agent: "bott"}, "", `there is no agent "bott"; did you mean "bot"?`},
-		"too long":               {auth.Request{Agent: "bot", TTL: 25 * time.Hour}, "", "at most 24h"},
-		"negative":               {auth.Request{Agent: "bot", TTL: -time.Second}, "", "at most 24h"},
-		"too short":              {auth.Request{Agent: "bot", TTL: time.Millisecond}, "", "at least one second"},
+		"too long":               {auth.Request{Agent: "bot", TTL: 25 * time.Hour}, "", "live for 25 h: choose a time from 1 s to 24 h"},
+		"negative":               {auth.Request{Agent: "bot", TTL: -time.Hour}, "", "live for -1 h: choose"},
+		"too short":              {auth.Request{Agent: "bot", TTL: time.Millisecond}, "", "live for 1 ms: choose"},
 		"a user with a newline":  {auth.Request{Agent: "bot", User: "a\nb"}, "", "user of a token"},
 		"a user that is a novel": {auth.Request{Agent: "bot", User: strings.Repeat("a", 257)}, "", "user of a token"},
 	} {

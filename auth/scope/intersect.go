@@ -1,5 +1,10 @@
 package scope
 
+import (
+	"maps"
+	"slices"
+)
+
 // Intersect returns what both grants allow: the result allows a need exactly if
 // each of the two does.
 func (g Grants) Intersect(other Grants) Grants {
@@ -41,6 +46,41 @@ func (s Set) Intersect(other Set) Set {
 	}
 	both.spell()
 	return both
+}
+
+// Missing lists the words of g that other does not grant in full, in the order
+// of g's text: what of a task, or of a wish, credentials cannot give.
+func (g Grants) Missing(other Grants) []string {
+	var missing []string
+	for _, service := range slices.Sorted(maps.Keys(g)) {
+		for _, word := range g[service].words() {
+			if !other[service].covers(g[service].catalog, word) {
+				missing = append(missing, service+":"+word)
+			}
+		}
+	}
+	return missing
+}
+
+// covers reports whether the set grants all that a word of its service does.
+func (s Set) covers(c *Catalog, word string) bool {
+	switch word {
+	case ReadWrite:
+		return s.write
+	case ReadOnly:
+		return s.read || s.write
+	}
+	if c == nil {
+		return false
+	}
+	var one Set
+	one.imply(c, word)
+	for name := range one.names {
+		if !s.Allows(Need{Service: c.service, Name: name, Write: c.defs[name].Write}) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *Set) keep(a, b Set, name string) {

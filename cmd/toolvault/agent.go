@@ -1,16 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"toolvault/auth"
-	"toolvault/auth/scope"
 	"toolvault/cmd/toolvault/internal/app"
 )
 
@@ -19,41 +19,68 @@ func agentCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(
 		agentAddCommand(), agentListCommand(), agentTokenCommand(),
-		agentChangeCommand("suspend", "Stop an agent at once, in every process", "agent.suspended",
-			"Agent %s is suspended: its tokens are refused from now on. 'toolvault agent resume %[1]s' lets it in again.",
-			func(cmd *cobra.Command, a *app.App, id string) error { return a.Agents.Suspend(cmd.Context(), id) }),
-		agentChangeCommand("resume", "Let a suspended agent in again", "agent.resumed",
-			"Agent %s may act again.",
-			func(cmd *cobra.Command, a *app.App, id string) error { return a.Agents.Resume(cmd.Context(), id) }),
-		agentChangeCommand("remove", "Remove an agent that 'agent add' added", "agent.removed",
-			"Agent %s is removed: its tokens are refused from now on.",
-			func(cmd *cobra.Command, a *app.App, id string) error { return a.Agents.Remove(cmd.Context(), id) }),
+		agentChangeCommand(agentChange{
+			verb: "suspend", short: "Stop an agent at once, in every process", event: "agent.suspended",
+			done:      "Agent %s is suspended: its tokens are refused from now on. 'toolvault agent resume %[1]s' lets it in again.",
+			elsewhere: "This process knows no agent %s%s; if some config has it, it is suspended from now on. 'toolvault agent resume %[1]s' lets it in again.",
+			do:        (*auth.Agents).Suspend,
+		}),
+		agentChangeCommand(agentChange{
+			verb: "resume", short: "Let a suspended agent in again", event: "agent.resumed",
+			done:      "Agent %s may act again.",
+			elsewhere: "This process knows no agent %s%s; if some config has it, it may act again.",
+			do:        (*auth.Agents).Resume,
+		}),
+		agentChangeCommand(agentChange{
+			verb: "remove", short: "Remove an agent that 'agent add' added, or the sandbox's", event: "agent.removed",
+			done: "Agent %s is removed: its tokens are refused from now on.",
+			do:   (*auth.Agents).Remove,
+		}),
 	)
 	return cmd
 }
 
 func agentAddCommand() *cobra.Command {
-	return agentChangeCommand("add", "Add an agent", "agent.added",
-		"Agent %s is added. It has no credentials yet: register them in a config file (docs/add-a-credential.md).",
-		func(cmd *cobra.Command, a *app.App, id string) error { return a.Agents.Add(cmd.Context(), id) })
+	return agentChangeCommand(agentChange{
+		verb: "add", short: "Add an agent", event: "agent.added",
+		done: "Agent %s is added. It has no credentials yet: register them in a config file (docs/add-a-credential.md).",
+		do:   (*auth.Agents).Add,
+	})
 }
 
-// agentChangeCommand is one change of an agent's state: done, recorded, told.
-func agentChangeCommand(verb, short, event, done string, change func(*cobra.Command, *app.App, string) error) *cobra.Command {
+// agentChange is one change of an agent's state: done, recorded, told.
+type agentChange struct {
+	verb, short, event string
+	done               string // what is said; %s is the agent
+	elsewhere          string // what is said if this process does not know the agent; the second %s may name one that is meant
+	do                 func(*auth.Agents, context.Context, string) error
+}
+
+func agentChangeCommand(c agentChange) *cobra.Command {
 	var p place
 	cmd := &cobra.Command{
-		Use:   verb + " ID",
-		Short: short,
+		Use:   c.verb + " ID",
+		Short: c.short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			id := args[0]
 			return p.with(cmd, func(a *app.App) error {
-				if err := change(cmd, a, args[0]); err != nil {
+				if err := c.do(a.Agents, cmd.Context(), id); err != nil {
 					return err
 				}
-				if err := a.Event(cmd.Context(), event, args[0], ""); err != nil {
+				if err := a.Event(cmd.Context(), c.event, id, ""); err != nil {
 					return err
 				}
-				say(cmd, done, args[0])
+				var unknown *auth.UnknownAgentError
+				if _, err := a.Agents.Lookup(id); c.elsewhere != "" && errors.As(err, &unknown) {
+					meant := ""
+					if unknown.Near != "" {
+						meant = fmt.Sprintf(" (did you mean %q?)", unknown.Near)
+					}
+					say(cmd, c.elsewhere, id, meant)
+					return nil
+				}
+				say(cmd, c.done, id)
 				return nil
 			})
 		},
@@ -80,68 +107,6 @@ func agentListCommand() *cobra.Command {
 	return cmd
 }
 
-func agentTokenCommand() *cobra.Command {
-	var p place
-	var task, scopes, user, listen string
-	var ttl time.Duration
-	cmd := &cobra.Command{
-		Use:   "token ID",
-		Short: "Make an access token for an agent",
-		Long: `Prints one token on stdout, and nothing else; what it allows is told on stderr.
-Without --scope it allows all that the agent's credentials allow; a task cuts it
-to what the task needs.`,
-		Example: "  toolvault agent token support-agent-1 --ttl 15m\n  toolvault agent token support-agent-1 --scope 'slack:chat:write hubspot:contacts.read'",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(a *app.App) error {
-				agent, err := a.Agent(args[0])
-				if err != nil {
-					return err
-				}
-				grants, err := a.Grants(agent.ID)
-				if err != nil {
-					return err
-				}
-				if scopes != "" {
-					asked, err := app.Catalogs().ParseGrants(scopes)
-					if err != nil {
-						return misuse(cmd, "--scope: %w", nearScope(err))
-					}
-					if grants = grants.Intersect(asked); len(grants) == 0 {
-						return fmt.Errorf("the credentials of agent %s allow none of %q", agent.ID, scopes)
-					}
-				}
-				token, id, err := a.Tokens.Mint(cmd.Context(), auth.Request{Agent: agent.ID, User: user, Task: task, Grants: grants, TTL: ttl})
-				if err != nil {
-					return err
-				}
-				if err := a.Event(cmd.Context(), "token.minted", agent.ID, fmt.Sprintf("token %s for %s, until %s", id.TokenID, id.Grants, id.Expires.UTC().Format(time.RFC3339))); err != nil {
-					return err
-				}
-				say(cmd, "Token for agent %s at %s/mcp, until %s; it allows: %s", agent.ID, a.PublicURL(), shortTime(id.Expires), id.Grants)
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
-				return err
-			}, func(o *app.Options) { o.Listen = listen })
-		},
-	}
-	p.flags(cmd)
-	p.sandboxFlag(cmd)
-	cmd.Flags().StringVar(&task, "task", "", "cut the token to what this task of the agent needs")
-	cmd.Flags().StringVar(&scopes, "scope", "", `cut the token to these scopes: "slack:chat:write hubspot:read-only"`)
-	cmd.Flags().StringVar(&user, "user", "", "the person that the agent acts for")
-	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good for, at most 24h")
-	cmd.Flags().StringVar(&listen, "listen", "", "the server's address, if it was started with --listen")
-	return cmd
-}
-
-// nearScope adds what the service has to the error about a scope that it has not.
-func nearScope(err error) error {
-	if u, ok := err.(*scope.UnknownError); ok {
-		return fmt.Errorf("%w; it has: %s", err, strings.Join(app.Catalogs()[u.Service].Names(), ", "))
-	}
-	return err
-}
-
 func printAgents(cmd *cobra.Command, o output, a *app.App) error {
 	var rows [][]string
 	for _, agent := range a.Agents.List() {
@@ -164,6 +129,15 @@ func printAgents(cmd *cobra.Command, o output, a *app.App) error {
 			continue
 		}
 		rows = append(rows, []string{agent.ID, state, agent.Origin, orDash(strings.Join(slices.Sorted(maps.Keys(services)), " "))})
+	}
+	for _, id := range a.Agents.Suspended() {
+		if o == "json" {
+			if err := printJSON(cmd.OutOrStdout(), map[string]any{"id": id, "state": "suspended", "from": "unknown", "services": map[string]string{}, "tasks": []string{}}); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{id, "suspended", "not known here", "-"})
 	}
 	if o == "json" {
 		return nil

@@ -105,7 +105,7 @@ func (d *demo) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.app.Event(ctx, "token.minted", agent.ID, "for the demo, task "+app.SandboxTask); err != nil {
+	if err := d.app.TokenMinted(ctx, id); err != nil {
 		return err
 	}
 	d.client, err = mcpclient.NewStreamableHttpClient(d.app.PublicURL()+"/mcp",

@@ -117,7 +117,7 @@ func kinds() []string {
 	var list []string
 	for _, k := range []fault.Kind{
 		fault.InvalidArguments, fault.NotPermitted, fault.NeedsConsent, fault.CredentialInvalid, fault.RateLimited, fault.UpstreamError,
-		fault.UpstreamUnavailable, fault.Timeout, fault.NotFound, fault.Conflict, fault.Internal,
+		fault.UpstreamUnavailable, fault.Timeout, fault.NotFound, fault.Conflict, fault.Cancelled, fault.Internal,
 	} {
 		list = append(list, string(k))
 	}

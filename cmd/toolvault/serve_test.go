@@ -66,6 +66,93 @@ func TestASuspendedAgentIsRefusedWithinASecond(t *testing.T) {
 	}
 }
 
+// TestTheSandboxAgentCanBeRemoved: it is in the memory of the server and known to
+// the commands that run beside it, and what they do to it holds in the server.
+func TestTheSandboxAgentCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir() + "/d"
+	s := serve(t, data, "--sandbox")
+	token := s.token()
+	call := func(s *server, token string) int {
+		return s.must(token, "slack_list_channels", map[string]any{}).Status
+	}
+	if status := call(s, token); status != http.StatusOK {
+		t.Fatalf("before: %d\n%s", status, s.logs)
+	}
+	commandOutput(t, data, "agent", "remove", "support-agent-1")
+	start := time.Now()
+	eventually(t, "the token is refused", func() bool { return call(s, token) == http.StatusUnauthorized })
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if out, err := program(t, data, "agent", "token", "support-agent-1", "--listen", s.addr).CombinedOutput(); err == nil {
+		t.Errorf("a token for an agent that was removed: %s", out)
+	}
+	s.kill()
+	again := serve(t, data, "--sandbox")
+	if status := call(again, again.token()); status != http.StatusOK {
+		t.Errorf("a new start does not bring the agent back: %d", status)
+	}
+}
+
+// TestASuspensionNeedsNoConfig stops an agent that only the server's config
+// knows.
+func TestASuspensionNeedsNoConfig(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, path := filepath.Join(dir, "d"), filepath.Join(dir, "toolvault.yaml")
+	if err := os.WriteFile(path, []byte("agents:\n  - { agentId: a1, credentials: [] }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, data, "--config", path)
+	token := commandOutput(t, data, "agent", "token", "a1", "--config", path, "--listen", s.addr)
+	status := func() int { return s.must(token, "slack_list_channels", map[string]any{}).Status }
+	if got := status(); got == http.StatusUnauthorized {
+		t.Fatalf("before: %d", got)
+	}
+	commandOutput(t, data, "agent", "suspend", "a1")
+	eventually(t, "the token is refused", func() bool { return status() == http.StatusUnauthorized })
+	commandOutput(t, data, "agent", "resume", "a1")
+	eventually(t, "the token is good again", func() bool { return status() != http.StatusUnauthorized })
+}
+
+// TestAWildcardRuleLeavesToolsWithoutTheArgumentAlone calls tools that a rule
+// about channels does not concern.
+func TestAWildcardRuleLeavesToolsWithoutTheArgumentAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, path := filepath.Join(dir, "d"), filepath.Join(dir, "toolvault.yaml")
+	if err := os.WriteFile(path, []byte(`agents:
+  - agentId: support-agent-1
+    credentials:
+      - { service: slack, type: service_token, source: "env:NO_SUCH_VARIABLE", scope: read-write }
+      - { service: pinecone, type: api_key, source: "env:NO_SUCH_VARIABLE", scope: read-write }
+    policy:
+      - { tools: "*", deny: 'args.channel == "#general"' }
+      - { tools: "slack_*", allow: 'args.channel in ["#support-updates"]' }
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, data, "--config", path)
+	token := commandOutput(t, data, "agent", "token", "support-agent-1", "--config", path, "--listen", s.addr)
+	for _, c := range []struct {
+		tool string
+		args map[string]any
+		says string
+	}{
+		// The credential cannot be had, which is asked for only after the policy.
+		{"slack_list_channels", map[string]any{}, "cannot be used"},
+		{"pinecone_list_indexes", map[string]any{}, "cannot be used"},
+		{"slack_post_message", map[string]any{"channel": "#support-updates", "text": "x"}, "cannot be used"},
+		{"slack_post_message", map[string]any{"channel": "#general", "text": "x"}, "policy denies"},
+		{"slack_post_message", map[string]any{"channel": "#other", "text": "x"}, "policy allows slack_post_message only if"},
+	} {
+		if r := s.must(token, c.tool, c.args); !strings.Contains(r.Text, c.says) {
+			t.Errorf("%s %v: %d %s, want %q", c.tool, c.args, r.Status, r.Body, c.says)
+		}
+	}
+}
+
 // TestNoAcknowledgedCallIsLostWhenTheServerIsKilled kills a real server under
 // load and looks for every call that a client has seen answered.
 func TestNoAcknowledgedCallIsLostWhenTheServerIsKilled(t *testing.T) {

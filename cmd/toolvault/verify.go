@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,7 +34,7 @@ verified where there is no store.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := p.auditDir()
 			if err != nil {
-				return err
+				return errors.Join(p.noteGone(cmd), err)
 			}
 			report, err := p.verify(cmd, dir, key)
 			if err != nil {
@@ -76,7 +77,7 @@ func (p *place) verify(cmd *cobra.Command, dir, key string) (audit.Report, error
 		defer func() { _ = evidence.Close() }()
 		if !given {
 			if key, err = evidence.Key(); err != nil {
-				return audit.Report{}, err
+				return audit.Report{}, errors.Join(noteFormer(cmd, evidence, ""), err)
 			}
 		}
 		head, err := evidence.Head(ctx, key)
@@ -101,12 +102,22 @@ func (p *place) verify(cmd *cobra.Command, dir, key string) (audit.Report, error
 	return report, err
 }
 
+// noteGone is noteFormer for a place without a log.
+func (p *place) noteGone(cmd *cobra.Command) error {
+	evidence, err := p.evidence(cmd.Context())
+	if err != nil {
+		return nil // there is nothing here at all
+	}
+	defer func() { _ = evidence.Close() }()
+	return noteFormer(cmd, evidence, "")
+}
+
 // noteFormer tells of logs that the store knows and that are not here: whoever
 // removes the folder with its key leaves nothing in it to find.
 func noteFormer(cmd *cobra.Command, e *app.Evidence, key string) error {
 	former, err := e.Former(cmd.Context(), key)
 	for _, f := range former {
-		say(cmd, "The store knows another log, %s with at least %d records, signed by another key: if nobody has moved it away on purpose, it is gone.", cell(f.Log, 0), f.Records)
+		say(cmd, "The store knows a log that is not here: %s, with at least %d records. If nobody has moved it away on purpose, it was removed.", cell(f.Log, 0), f.Records)
 	}
 	return err
 }

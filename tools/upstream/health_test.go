@@ -196,7 +196,7 @@ func TestBulkhead(t *testing.T) {
 		}
 		gone, leave := context.WithCancel(ctx)
 		leave()
-		if f := failure(t, call(gone, "one")); f.Kind != fault.Timeout {
+		if f := failure(t, call(gone, "one")); f.Kind != fault.Cancelled {
 			t.Errorf("cancelled in the queue: %+v", f)
 		}
 		if most != maxAtOnce {

@@ -1,11 +1,16 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
+	"toolvault/audit"
 	"toolvault/auth"
 	"toolvault/schemas/near"
+	"toolvault/vault"
 )
 
 // Agent finds an agent that may act.
@@ -28,4 +33,20 @@ func (a *App) Agent(id string) (auth.Agent, error) {
 		return auth.Agent{}, fmt.Errorf("agent %s is suspended: 'toolvault agent resume %s' lets it in again", id, id)
 	}
 	return agent, nil
+}
+
+// HasCredentials reports whether any credential is declared for the agent here.
+// One that has none may have some in a process with another config.
+func (a *App) HasCredentials(agent string) bool {
+	return slices.ContainsFunc(a.Vault.Declarations(), func(d vault.Declaration) bool { return d.Owner.Agent == agent })
+}
+
+// TokenMinted records that a token was made: for whom, which task, until when.
+func (a *App) TokenMinted(ctx context.Context, id auth.Identity) error {
+	_, err := a.Log.Append(ctx, audit.Record{
+		Phase: audit.PhaseEvent, Event: "token.minted", Outcome: "ok", Transport: "cli",
+		Agent: id.Agent, User: a.Redactor.Text(id.User), Task: id.Task, TokenID: id.TokenID,
+		Message: a.Redactor.Text(fmt.Sprintf("token %s for %s, until %s", id.TokenID, id.Grants, id.Expires.UTC().Format(time.RFC3339))),
+	})
+	return err
 }

@@ -28,6 +28,9 @@ func (a *App) openLog(ctx context.Context) error {
 	if err := private(dir, 0o700); err != nil {
 		return err
 	}
+	if err := privateFiles(dir); err != nil {
+		return err
+	}
 	signer, err := makeAuditKey(dir, a.Keyring)
 	if err != nil {
 		return err

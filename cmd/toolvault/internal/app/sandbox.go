@@ -87,10 +87,8 @@ func (s *Sandbox) move(services []tools.Service) []tools.Service {
 
 // enter registers the sandbox's agent, its credentials and its policy.
 func (s *Sandbox) enter(ctx context.Context, a *App) error {
-	if _, ok := a.Agents.Get(SandboxAgent); !ok {
-		if err := a.Agents.Add(ctx, SandboxAgent); err != nil {
-			return err
-		}
+	if err := a.Agents.Ensure(ctx, SandboxAgent); err != nil {
+		return err
 	}
 	catalogs := Catalogs()
 	tasks, err := catalogs.ParseGrants(sandboxConfig.task)
@@ -98,7 +96,7 @@ func (s *Sandbox) enter(ctx context.Context, a *App) error {
 		return err
 	}
 	a.Agents.Configure([]auth.Agent{{
-		ID: SandboxAgent, Origin: "sandbox", Rules: sandboxConfig.rules,
+		ID: SandboxAgent, Origin: auth.OriginSandbox, Rules: sandboxConfig.rules,
 		Tasks: map[string]scope.Grants{SandboxTask: tasks},
 	}})
 	policy, err := auth.CompilePolicy(sandboxConfig.rules, shapes(a.schemas))
