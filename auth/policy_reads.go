@@ -3,6 +3,7 @@ package auth
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -105,7 +106,8 @@ const maxCut = 20_000
 
 // cutter takes out of a condition what cannot be true of a tool without the
 // missing arguments: of "a || b" a part that reads one of them, of "a && b" both.
-// What is taken out is replaced by what leaves the rest as it is.
+// What is taken out is replaced by what leaves the rest as it is. What cannot be
+// taken apart, as an "a || b" inside a function, stays, fails, and so denies.
 type cutter struct {
 	missing names
 	lastID  int64 // of the expression
@@ -148,6 +150,8 @@ func (c *cutter) cut(e ast.Expr, sure names, positive bool) bool {
 		leftYes := c.cut(yes, sure.with(present(test, true)), positive)
 		leftNo := c.cut(no, sure.with(present(test, false)), positive)
 		left = leftYes || leftNo
+	} else if c.mixed(e, sure) {
+		return true
 	}
 	if !left {
 		e.SetKindCase(ast.NewExprFactory().NewLiteral(e.ID(), types.Bool(!positive)))
@@ -164,6 +168,25 @@ func (c *cutter) expand(e, test, yes, no ast.Expr) {
 	e.SetKindCase(f.NewCall(e.ID(), operators.LogicalOr,
 		f.NewCall(id(0), operators.LogicalAnd, test, yes),
 		f.NewCall(id(0), operators.LogicalAnd, f.NewCall(id(0), operators.LogicalNot, again), no)))
+}
+
+// mixed reports whether an expression holds choices of which one could be made
+// without a missing argument: it may have a value although another choice fails.
+func (c *cutter) mixed(e ast.Expr, sure names) bool {
+	free := func(part ast.Expr) bool { return !c.touches(part, sure) && !isAccumulator(part) }
+	if parts, _, ok := logical(e); ok && c.touches(e, sure) && slices.ContainsFunc(parts, free) {
+		return true
+	}
+	if test, yes, no, ok := conditional(e); ok && !c.touches(test, sure) && c.touches(e, sure) && (free(yes) || free(no)) {
+		return true
+	}
+	return slices.ContainsFunc(children(e), func(child ast.Expr) bool { return c.mixed(child, sure) })
+}
+
+// isAccumulator reports whether e is what exists() and its like carry from one
+// element to the next.
+func isAccumulator(e ast.Expr) bool {
+	return e.Kind() == ast.IdentKind && strings.HasPrefix(e.AsIdent(), "@")
 }
 
 func (c *cutter) touches(e ast.Expr, sure names) (yes bool) {

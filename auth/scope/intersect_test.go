@@ -143,3 +143,48 @@ func TestIntersectInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestMissing(t *testing.T) {
+	cs := catalogs()
+	for _, c := range []struct{ want, have, missing string }{
+		{"chat:chat:write chat:channels:read", "chat:chat:write", "chat:channels:read"},
+		{"chat:read-write", "chat:admin", "chat:read-write"},
+		{"chat:read-only", "chat:read-write", ""},
+		{"chat:chat:write", "chat:read-only", "chat:chat:write"},
+		{"chat:channels", "chat:read-only", ""},
+		{"chat:channels:read", "chat:channels:history", ""},
+		{"chat:admin", "chat:chat:write chat:channels:read", "chat:admin"}, // a part of it is not all of it
+		{"crm:a", "crm:b", ""},
+		{"chat:chat:write crm:contacts.read", "", "chat:chat:write crm:crm.objects.contacts.read"},
+		{"", "crm:read-only", ""},
+	} {
+		want, err := cs.ParseGrants(c.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := cs.ParseGrants(c.have)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(want.Missing(have), " "); got != c.missing {
+			t.Errorf("of (%s) (%s) lacks %q, want %q", c.want, c.have, got, c.missing)
+		}
+	}
+}
+
+func TestWhereNothingIsMissingNothingIsRefused(t *testing.T) {
+	cs := catalogs()
+	all := needs(cs)
+	rapid.Check(t, func(t *rapid.T) {
+		g := anyGrants(cs)
+		want, have := g.Draw(t, "want"), g.Draw(t, "have")
+		if len(want.Missing(have)) > 0 {
+			return
+		}
+		for n, honest := range all {
+			if honest && want.Allows(n) && !have.Allows(n) {
+				t.Fatalf("nothing of (%s) is missing in (%s), which refuses %+v", want, have, n)
+			}
+		}
+	})
+}

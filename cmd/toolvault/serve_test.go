@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -150,6 +151,36 @@ func TestAWildcardRuleLeavesToolsWithoutTheArgumentAlone(t *testing.T) {
 		if r := s.must(token, c.tool, c.args); !strings.Contains(r.Text, c.says) {
 			t.Errorf("%s %v: %d %s, want %q", c.tool, c.args, r.Status, r.Body, c.says)
 		}
+	}
+}
+
+func TestOneRevokedTokenIsRefusedWithinASecond(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir() + "/d"
+	s := serve(t, data, "--sandbox")
+	revoked, other := s.token(), s.token()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(revoked, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct {
+		ID string `json:"jti"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(token string) int { return s.must(token, "hubspot_list_owners", map[string]any{}).Status }
+	if a, b := ask(revoked), ask(other); a != http.StatusOK || b != http.StatusOK {
+		t.Fatalf("before: %d %d", a, b)
+	}
+	commandOutput(t, data, "agent", "revoke", claims.ID)
+	start := time.Now()
+	eventually(t, "the token is refused", func() bool { return ask(revoked) == http.StatusUnauthorized })
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if got := ask(other); got != http.StatusOK {
+		t.Errorf("another token: %d", got)
 	}
 }
 

@@ -97,6 +97,7 @@ func (t *tokenRequest) mint(cmd *cobra.Command, a *app.App, agent auth.Agent) er
 		allows = "it allows, as far as the agent has credentials where it is used: " + id.Grants.String()
 	}
 	say(cmd, "Token for agent %s at %s/mcp, until %s; %s", agent.ID, a.PublicURL(), shortTime(id.Expires), allows)
+	say(cmd, "To void it: toolvault agent revoke %s", id.TokenID)
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
 	return err
 }

@@ -19,7 +19,7 @@ import (
 func auditVerifyCommand() *cobra.Command {
 	var p place
 	var o output
-	var key string
+	var key, head string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that no record was changed, removed or added",
@@ -29,14 +29,15 @@ is named, and the exit code is 1. It only reads: the log stays as it was found.
 
 Without --key the log is held against the key that this toolvault signs with.
 With --key the log must be signed by that key; a copy of the folder can then be
-verified where there is no store.`,
+verified where there is no store. With --head the log must also hold a checkpoint
+that you have kept elsewhere yourself.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := p.auditDir()
 			if err != nil {
 				return errors.Join(p.noteGone(cmd), err)
 			}
-			report, err := p.verify(cmd, dir, key)
+			report, err := p.verify(cmd, dir, key, head)
 			if err != nil {
 				return err
 			}
@@ -62,15 +63,33 @@ verified where there is no store.`,
 	p.flags(cmd)
 	o.flag(cmd)
 	cmd.Flags().StringVar(&key, "key", "", "verifier key to hold the log against ('toolvault audit key' prints it)")
+	cmd.Flags().StringVar(&head, "head", "", "a copy of the file audit/head that was kept elsewhere: the log must hold its checkpoint")
 	return cmd
+}
+
+// readHead reads a copy of a log's head, which is small.
+func readHead(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--head: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, 64<<10))
 }
 
 // verify holds the log against a key, or this place's own where none is given,
 // and against what the store keeps.
-func (p *place) verify(cmd *cobra.Command, dir, key string) (audit.Report, error) {
+func (p *place) verify(cmd *cobra.Command, dir, key, headFile string) (audit.Report, error) {
 	given := key != ""
 	ctx := cmd.Context()
 	var kept [][]byte
+	if headFile != "" {
+		head, err := readHead(headFile)
+		if err != nil {
+			return audit.Report{}, err
+		}
+		kept = append(kept, head)
+	}
 	evidence, err := p.evidence(ctx)
 	switch {
 	case err == nil:

@@ -11,7 +11,7 @@ import (
 
 // Silence for so long is answered with a ping, and a second silence means that
 // the connection is dead.
-const watchSilence = 500 * time.Millisecond
+const watchSilence = 400 * time.Millisecond
 
 // Watch subscribes to the channel on which writers tell what they changed. Each
 // time a subscription begins, anything may have changed before.
