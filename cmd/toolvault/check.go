@@ -40,16 +40,22 @@ Secrets are never printed. The exit code is 1 if anything is wrong.`,
 
 // report shows what a check found; anything that cannot be used is an error.
 func report(cmd *cobra.Command, o output, findings []app.Finding) error {
-	w, bad := cmd.OutOrStdout(), 0
+	w, bad, used := cmd.OutOrStdout(), 0, 0
 	var rows [][]string
 	for _, f := range findings {
 		state, detail := "ok", f.Detail
-		if f.Err != nil {
+		switch {
+		case f.Warning:
+			state = "warning"
+		case f.Err != nil:
 			state, detail = "FAILED", f.Err.Error()
 			bad++
+			used++
+		default:
+			used++
 		}
 		if o == "json" {
-			if err := printJSON(w, map[string]any{"what": f.What, "agent": f.Agent, "service": f.Service, "ok": f.Err == nil, "detail": detail}); err != nil {
+			if err := printJSON(w, map[string]any{"what": f.What, "agent": f.Agent, "service": f.Service, "state": state, "ok": f.Err == nil, "detail": detail}); err != nil {
 				return err
 			}
 			continue
@@ -57,17 +63,17 @@ func report(cmd *cobra.Command, o output, findings []app.Finding) error {
 		rows = append(rows, []string{orDash(f.Agent), orDash(f.Service), f.What, state, detail})
 	}
 	if len(rows) > 0 {
-		if err := printTable(w, []string{"AGENT", "SERVICE", "CREDENTIAL", "STATE", "DETAIL"}, rows); err != nil {
+		if err := printTable(w, []string{"AGENT", "SERVICE", "WHAT", "STATE", "DETAIL"}, rows); err != nil {
 			return err
 		}
 	}
 	switch {
 	case bad > 0:
-		return fmt.Errorf("%d of %d cannot be used", bad, len(findings))
-	case len(findings) == 0:
+		return fmt.Errorf("%d of %d cannot be used", bad, used)
+	case used == 0:
 		say(cmd, "The config is valid. It registers no credentials yet (docs/add-a-credential.md).")
 	default:
-		say(cmd, "All %d can be used.", len(findings))
+		say(cmd, "All %d can be used.", used)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"toolvault/auth"
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
@@ -23,6 +24,7 @@ type Finding struct {
 	Service string
 	Detail  string
 	Err     error // nil: it can be used
+	Warning bool  // Detail is worth a thought
 }
 
 // Check looks at everything that the config refers to. With live it asks each
@@ -62,6 +64,15 @@ func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 		}
 		found = append(found, f)
 	}
+	for _, agent := range a.Cfg.Agents {
+		policy, err := auth.CompilePolicy(agent.Rules, shapes(a.schemas))
+		if err != nil {
+			return nil, fmt.Errorf("policy of agent %s: %w", agent.ID, err)
+		}
+		for _, w := range policy.Warnings() {
+			found = append(found, Finding{What: "policy", Agent: agent.ID, Detail: w, Warning: true})
+		}
+	}
 	return found, nil
 }
 
@@ -90,6 +101,9 @@ func (a *App) warn(ctx context.Context) {
 		a.Logger.Warn("the credentials could not be checked", "error", err)
 	}
 	for _, f := range found {
+		if f.Warning {
+			a.Logger.Warn("policy: "+f.Detail, "agent", f.Agent)
+		}
 		if f.Err != nil {
 			a.Logger.Warn("cannot be used: calls that need it will fail until it is mended", "what", f.What, "agent", f.Agent, "error", f.Err)
 		}
