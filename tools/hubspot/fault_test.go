@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"toolvault/tools/fault"
 	"toolvault/tools/toolstest"
@@ -56,7 +55,7 @@ func TestWhatHubSpotsErrorsMean(t *testing.T) {
 			if f == nil || f.Kind != c.kind || f.Code != c.code || f.Retryable != c.retry || f.NotSent != c.notSent || f.RetryAfter != c.after || !strings.Contains(f.Message, c.says) {
 				t.Fatalf("got %+v", f)
 			}
-			harmless(t, f)
+			toolstest.Harmless(t, f, 1500)
 		})
 	}
 	ms := http.Header{"Retry-After": {"10000"}} // some have seen milliseconds
@@ -70,28 +69,13 @@ func TestWhatHubSpotsErrorsMean(t *testing.T) {
 	}
 }
 
-// harmless: what a model gets is short, in one line, and all of it can be seen.
-func harmless(t *testing.T, f *fault.Error) {
-	t.Helper()
-	for _, s := range append([]string{f.Message, f.Code}, f.Needed...) {
-		if len([]rune(s)) > 1500 {
-			t.Errorf("%d characters: %.100s", len([]rune(s)), s)
-		}
-		for _, r := range s {
-			if unicode.IsControl(r) || upstream.Invisible(r) {
-				t.Errorf("%U in %q", r, s)
-			}
-		}
-	}
-}
-
 func FuzzFault(f *testing.F) {
 	f.Add(400, []byte(`{"message":"\u202e","errors":[{"message":"a","in":"\u0007"}]}`))
 	f.Add(403, []byte(`{"category":"MISSING_SCOPES","context":{"missingScopes":["a","\u200b",1]}}`))
 	f.Add(200, []byte(`x`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if g := readFault(&upstream.Response{Service: name, Status: status, Header: http.Header{}, Body: body}); g != nil {
-			harmless(t, g)
+			toolstest.Harmless(t, g, 1500)
 		} else if status/100 != 2 {
 			t.Errorf("HTTP %d is a success", status)
 		}

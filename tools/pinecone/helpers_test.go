@@ -1,8 +1,6 @@
 package pinecone
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -10,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"toolvault/schemas"
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
@@ -70,47 +67,9 @@ func (w *world) client() *upstream.Client {
 	return toolstest.Client(w.svc.Endpoint, w.url, toolstest.Static{Scheme: w.svc.Auth[vault.TypeAPIKey], Secret: w.key})
 }
 
-// call runs a tool as the gateway does: arguments validated and defaults filled
-// in before, the result held against its schema after.
 func (w *world) call(name, args string) (any, error) {
 	w.t.Helper()
-	return callWith(w.t, w.svc, w.client(), name, args)
-}
-
-func callWith(t *testing.T, svc tools.Service, c *upstream.Client, name, args string) (any, error) {
-	t.Helper()
-	files, err := schemas.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if f.Name != name {
-			continue
-		}
-		valid, err := f.Validate(json.RawMessage(args))
-		if err != nil {
-			return nil, err
-		}
-		for _, tool := range svc.Tools {
-			if tool.Name != name {
-				continue
-			}
-			out, err := tool.Run(context.Background(), c, valid.Raw)
-			if err != nil {
-				return nil, err
-			}
-			raw, err := json.Marshal(out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := f.ValidateOutput(raw); err != nil {
-				t.Errorf("the result of %s does not fit its schema: %v\n%s", name, err, raw)
-			}
-			return out, nil
-		}
-	}
-	t.Fatalf("there is no tool %s", name)
-	return nil, nil
+	return toolstest.Call(w.t, w.svc, w.client(), name, args)
 }
 
 // must is call where nothing may fail.

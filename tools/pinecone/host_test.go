@@ -151,7 +151,7 @@ func TestHostsAreRememberedForAWhileByCredential(t *testing.T) {
 	c.t = c.t.Add(hostTTL)
 	search(2, "after its time")
 	other := toolstest.Client(w.svc.Endpoint, w.url, named{toolstest.Static{Scheme: w.svc.Auth[vault.TypeAPIKey], Secret: sandbox.PineconeReader}})
-	if _, err := callWith(t, w.svc, other, "pinecone_search_records", `{"index":"support-tickets","text":"export"}`); err != nil || asked != 3 {
+	if _, err := toolstest.Call(t, w.svc, other, "pinecone_search_records", `{"index":"support-tickets","text":"export"}`); err != nil || asked != 3 {
 		t.Errorf("another credential: asked %d times, %v", asked, err)
 	}
 }
@@ -260,7 +260,7 @@ func TestAnIndexThatMovedIsFollowed(t *testing.T) {
 		if i > 0 {
 			home = fmt.Sprintf("new-%d.svc.x.pinecone.io", i)
 		}
-		if _, err := callWith(t, svc, c, step.tool, step.args); err != nil {
+		if _, err := toolstest.Call(t, svc, c, step.tool, step.args); err != nil {
 			t.Fatalf("step %d: %v", i, err)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode"
 
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
@@ -65,26 +64,11 @@ func TestWhatSlacksErrorsMean(t *testing.T) {
 			if c.kind == fault.RateLimited && f.RetryAfter != 30*time.Second {
 				t.Errorf("Retry-After: %v", f.RetryAfter)
 			}
-			harmless(t, f)
+			toolstest.Harmless(t, f, 800)
 		})
 	}
 	if f := readFault(&upstream.Response{Status: 200, Body: []byte(`{"ok":true}`)}); f != nil {
 		t.Errorf("a success is none: %v", f)
-	}
-}
-
-// harmless: what a model gets is short, in one line, and all of it can be seen.
-func harmless(t *testing.T, f *fault.Error) {
-	t.Helper()
-	for _, s := range append([]string{f.Message, f.Code}, f.Needed...) {
-		if len([]rune(s)) > 800 {
-			t.Errorf("%d characters: %.100s", len([]rune(s)), s)
-		}
-		for _, r := range s {
-			if unicode.IsControl(r) || upstream.Invisible(r) {
-				t.Errorf("%U in %q", r, s)
-			}
-		}
 	}
 }
 
@@ -123,7 +107,7 @@ func FuzzFault(f *testing.F) {
 			}
 			return
 		}
-		harmless(t, g)
+		toolstest.Harmless(t, g, 800)
 	})
 }
 
