@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -143,7 +144,8 @@ func stdioCommandLine(cmd *cobra.Command, p place, agent string) (string, []stri
 		say(cmd, "Note: 'go run' builds into a temporary folder that goes away. Build the program first (go build -o toolvault ./cmd/toolvault) and ask that one.")
 	}
 	args := []string{"stdio"}
-	for _, f := range []struct{ flag, path string }{{"--config", p.config}, {"--data", p.data}} {
+	data := cmp.Or(p.data, os.Getenv("TOOLVAULT_DATA")) // a client does not have this shell's variables
+	for _, f := range []struct{ flag, path string }{{"--config", p.config}, {"--data", data}} {
 		if f.path == "" {
 			continue
 		}
