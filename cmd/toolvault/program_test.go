@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -43,6 +44,8 @@ type server struct {
 	addr string
 	cmd  *exec.Cmd
 	logs *lockedBuffer
+
+	ended chan struct{} // closed when the process has
 }
 
 type lockedBuffer struct {
@@ -62,38 +65,72 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// serve starts a server on a free port and waits until it is ready.
+// serve starts a server on a free port and waits until it is ready. Where another
+// process takes the port between the look and the start, it looks again.
 func serve(t testing.TB, data string, args ...string) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, data: data, addr: l.Addr().String(), logs: &lockedBuffer{}}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s.cmd = program(t, data, append([]string{"serve", "--listen", s.addr}, args...)...)
-	s.cmd.Stderr = s.logs
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.kill() })
-	eventually(t, "the server is ready", func() bool {
-		r, err := http.Get("http://" + s.addr + "/readyz")
-		if err != nil {
-			return false
+	for range 5 {
+		s := &server{t: t, data: data, addr: freeAddress(t), logs: &lockedBuffer{}, ended: make(chan struct{})}
+		s.cmd = program(t, data, append([]string{"serve", "--listen", s.addr}, args...)...)
+		s.cmd.Stderr = s.logs
+		if err := s.cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-		_ = r.Body.Close()
-		return r.StatusCode == http.StatusOK
-	})
-	return s
+		go func() {
+			_ = s.cmd.Wait()
+			close(s.ended)
+		}()
+		t.Cleanup(func() {
+			s.kill()
+			if t.Failed() {
+				t.Logf("the server at %s said:\n%s", s.addr, s.logs)
+			}
+		})
+		ready := false
+		eventually(t, "the server is ready", func() bool {
+			select {
+			case <-s.ended:
+				return true
+			default:
+			}
+			r, err := http.Get("http://" + s.addr + "/readyz")
+			if err != nil {
+				return false
+			}
+			_ = r.Body.Close()
+			ready = r.StatusCode == http.StatusOK
+			return ready
+		})
+		if ready {
+			return s
+		}
+		if !strings.Contains(s.logs.String(), "is in use") {
+			t.Fatalf("the server ended:\n%s", s.logs)
+		}
+	}
+	t.Fatal("no port stays free")
+	return nil
+}
+
+// freeAddress finds a port below those that the system gives to outgoing
+// connections: one of those could be taken before the server takes it.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err == nil {
+			defer func() { _ = l.Close() }()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("there is no free port")
+	return ""
 }
 
 // kill is SIGKILL: no time to tidy up.
 func (s *server) kill() {
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	<-s.ended
 }
 
 func (s *server) token(args ...string) string {

@@ -28,12 +28,10 @@ func startRedis(t *testing.T, settings ...string) *redisServer {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("SKIPPED: there is no redis-server on the path, so nothing was shown about a Redis that goes away")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(freeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
 	r := &redisServer{t: t, dir: t.TempDir(), port: port, settings: settings}
 	r.start()
 	t.Cleanup(r.stop)
