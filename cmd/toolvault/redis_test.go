@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -151,11 +152,25 @@ func TestARedisThatGoesAwayFailsClosedAndHeals(t *testing.T) {
 	}
 }
 
-// A Redis that may lose what it has acknowledged is told of in the log.
+// A Redis that may lose what it has acknowledged is told of in the log, and by
+// /readyz, which is ready all the same and does not say where Redis is.
 func TestARedisThatForgetsIsWarnedOf(t *testing.T) {
 	t.Parallel()
-	s, _ := onRedis(t, startRedis(t, "--appendfsync", "everysec"))
+	redis := startRedis(t, "--appendfsync", "everysec", "--maxmemory-policy", "allkeys-lru")
+	s, _ := onRedis(t, redis)
 	eventually(t, "the log warns", func() bool { return strings.Contains(s.logs.String(), "appendfsync is everysec") })
+	r, err := http.Get("http://" + s.addr + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	body, err := io.ReadAll(r.Body)
+	lines := strings.Split(strings.TrimSpace(string(body)), "\n")
+	if err != nil || r.StatusCode != http.StatusOK || len(lines) != 3 || lines[0] != "ready" ||
+		!strings.HasPrefix(lines[1], "warning: appendfsync is everysec: ") || !strings.HasPrefix(lines[2], "warning: maxmemory-policy is allkeys-lru: ") ||
+		strings.Contains(string(body), redis.port) {
+		t.Errorf("%d %v:\n%s", r.StatusCode, err, body)
+	}
 }
 
 func TestARedisThatIsNotThereIsSaidSo(t *testing.T) {

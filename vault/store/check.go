@@ -62,12 +62,15 @@ func afterPrefix(prefix string) string {
 	return string(b)
 }
 
+// maxLease is the longest term of a lease.
+const maxLease = 24 * time.Hour
+
 // checkLease bounds how long a lease may be left behind by a process that died.
 func checkLease(name string, ttl time.Duration) error {
 	if err := checkKey("lease name", name); err != nil {
 		return err
 	}
-	if ttl < time.Millisecond || ttl > 24*time.Hour {
+	if ttl < time.Millisecond || ttl > maxLease {
 		return fmt.Errorf("store: the lease %s cannot last %v: from a millisecond to a day", name, ttl)
 	}
 	return nil

@@ -19,6 +19,7 @@ func open(t *testing.T, url string) store.Store {
 }
 
 func TestSQLiteContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) func() store.Store {
 		url := "file:" + filepath.Join(t.TempDir(), "odd ?#%.db")
 		return func() store.Store { return open(t, url) }
@@ -26,6 +27,7 @@ func TestSQLiteContract(t *testing.T) {
 }
 
 func TestRedisContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) func() store.Store {
 		url := storetest.Redis(t)
 		return func() store.Store { return open(t, url) }

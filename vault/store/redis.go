@@ -2,26 +2,16 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
-
-// All keys share one hash tag, so that on a Cluster they live in one slot and a
-// script may touch several.
-const (
-	redisRecord  = "{toolvault}:record:" // + key: a hash of v, the version, and d, the value (none: deleted)
-	redisKeys    = "{toolvault}:keys"    // a sorted set of the keys that are not deleted
-	redisLeases  = "{toolvault}:lease:"  // + name: the token of who holds it, until it ends
-	redisTokens  = "{toolvault}:tokens"  // a hash of the last token by name
-	redisFormat  = "{toolvault}:format"
-	redisPing    = "{toolvault}:ping"
-	redisChanges = "{toolvault}:changes" // the channel on which a changed key is told
 )
 
 // How long one operation may take. A server that hangs must cost a call no more
@@ -37,25 +27,32 @@ const (
 // appendfsync always for what SQLite gives; with everysec a crash of the server
 // may lose a second.
 type redisStore struct {
-	client redis.UniversalClient
-	where  string // hosts, never the password
-	closed chan struct{}
-	once   sync.Once
+	client   redis.UniversalClient
+	names    redisNames
+	replicas int          // that a write waits for; -1: the url does not say
+	where    string       // hosts, never the password
+	highest  atomic.Int64 // fencing token ever given to this process
+	orphans  orphans
+	closed   chan struct{}
+	once     sync.Once
 }
 
 // OpenRedis connects to Redis; redisOptions documents the URL. If none of the
 // hosts answers, the error wraps ErrUnavailable and names them.
 func OpenRedis(ctx context.Context, url string) (Store, error) {
-	o, err := redisOptions(url)
+	o, extra, err := redisOptions(url)
 	if err != nil {
 		return nil, err
 	}
 	redis.SetLogger(quiet{}) // its own writes to stderr, past every setting of ours
 	s := &redisStore{
-		client: redis.NewUniversalClient(o),
-		where:  "redis at " + strings.Join(o.Addrs, ", "),
-		closed: make(chan struct{}),
+		client:   redis.NewUniversalClient(o),
+		names:    namesOf(extra.namespace),
+		replicas: extra.replicas,
+		where:    "redis at " + strings.Join(o.Addrs, ", "),
+		closed:   make(chan struct{}),
 	}
+	s.orphans = orphans{release: s.release, closed: s.closed, all: map[orphan]time.Time{}}
 	if err := s.prepare(ctx); err != nil {
 		_ = s.client.Close()
 		return nil, err
@@ -73,10 +70,10 @@ func (quiet) Printf(ctx context.Context, format string, v ...any) {
 
 func (s *redisStore) prepare(ctx context.Context) error {
 	n, err := awaitFor(ctx, s, redisOpening, func(ctx context.Context) (int, error) {
-		if err := s.client.SetNX(ctx, redisFormat, format, 0).Err(); err != nil {
+		if err := s.client.SetNX(ctx, s.names.format, format, 0).Err(); err != nil {
 			return 0, err
 		}
-		return s.client.Get(ctx, redisFormat).Int()
+		return s.client.Get(ctx, s.names.format).Int()
 	})
 	if err != nil {
 		return err
@@ -91,19 +88,22 @@ func (s *redisStore) Get(ctx context.Context, key string) (Item, error) {
 	if err := checkKey("key", key); err != nil {
 		return Item{}, err
 	}
-	got, err := await(ctx, s, func(ctx context.Context) (map[string]string, error) {
-		return s.client.HGetAll(ctx, redisRecord+key).Result()
+	got, err := await(ctx, s, func(ctx context.Context) ([]any, error) {
+		return s.client.HMGet(ctx, s.names.record+key, "v", "d").Result()
 	})
 	if err != nil {
 		return Item{}, err
 	}
 	item := Item{Key: key}
-	if v, ok := got["v"]; ok {
+	if len(got) != 2 {
+		return Item{}, fmt.Errorf("%w: %s: the record %s is answered with %d fields, not 2", ErrUnavailable, s.where, key, len(got))
+	}
+	if v, ok := got[0].(string); ok {
 		if _, err := fmt.Sscan(v, &item.Version); err != nil {
 			return Item{}, fmt.Errorf("%w: %s: the record %s has no version", ErrUnavailable, s.where, key)
 		}
 	}
-	value, ok := got["d"]
+	value, ok := got[1].(string)
 	if !ok {
 		return item, ErrNotFound
 	}
@@ -115,16 +115,16 @@ func (s *redisStore) Put(ctx context.Context, item Item, lease Lease) error {
 	if err := checkItem(item); err != nil {
 		return err
 	}
-	leaseKey, token := redisLeases, int64(0)
+	leaseKey, holder := s.names.lease, ""
 	if lease != nil {
 		mine, ok := lease.(*redisLease)
 		if !ok || mine.store != s {
 			return fmt.Errorf("store: %s: the lease is of another store", item.Key)
 		}
-		leaseKey, token = redisLeases+mine.name, mine.token
+		leaseKey, holder = s.names.lease+mine.name, mine.mark
 	}
 	return s.change(ctx, item.Key, putScript,
-		[]string{redisRecord + item.Key, redisKeys, leaseKey}, item.Key, item.Version, item.Value, token, redisChanges)
+		[]string{s.names.record + item.Key, s.names.keys, leaseKey}, item.Key, item.Version, item.Value, holder, s.names.changes, rand.Text())
 }
 
 func (s *redisStore) Delete(ctx context.Context, key string, version int64) error {
@@ -132,13 +132,13 @@ func (s *redisStore) Delete(ctx context.Context, key string, version int64) erro
 		return err
 	}
 	return s.change(ctx, key, deleteScript,
-		[]string{redisRecord + key, redisKeys}, key, version, redisChanges)
+		[]string{s.names.record + key, s.names.keys}, key, version, s.names.changes, rand.Text())
 }
 
 // change runs a script that answers "ok" or why nothing was written.
 func (s *redisStore) change(ctx context.Context, key string, script *redis.Script, keys []string, args ...any) error {
 	answer, err := await(ctx, s, func(ctx context.Context) (string, error) {
-		return script.Run(ctx, s.client, keys, args...).Text()
+		return s.write(ctx, script, keys, args...).Text()
 	})
 	switch {
 	case err != nil:
@@ -168,7 +168,7 @@ func (s *redisStore) List(ctx context.Context, prefix, after string, limit int) 
 		return nil, nil
 	}
 	rows, err := await(ctx, s, func(ctx context.Context) ([]any, error) {
-		return listScript.Run(ctx, s.client, []string{redisKeys}, low, high, limit, redisRecord).Slice()
+		return listScript.Run(ctx, s.client, []string{s.names.keys}, low, high, limit, s.names.record).Slice()
 	})
 	if err != nil {
 		return nil, err
@@ -187,10 +187,25 @@ func (s *redisStore) List(ctx context.Context, prefix, after string, limit int) 
 	return items, nil
 }
 
+// Now is the time of the server that holds the records. It is asked by a script
+// with a key of ours, since a Cluster would send TIME itself to any node.
+func (s *redisStore) Now(ctx context.Context) (time.Time, error) {
+	return await(ctx, s, func(ctx context.Context) (time.Time, error) {
+		t, err := nowScript.Run(ctx, s.client, []string{s.names.format}).Int64Slice()
+		if err != nil {
+			return time.Time{}, err
+		}
+		if len(t) != 2 {
+			return time.Time{}, errors.New("TIME answered with something else")
+		}
+		return time.Unix(t[0], t[1]*1000), nil
+	})
+}
+
 // Ping writes, since a replica and a full server still read.
 func (s *redisStore) Ping(ctx context.Context) error {
 	_, err := await(ctx, s, func(ctx context.Context) (string, error) {
-		return s.client.Set(ctx, redisPing, time.Now().UnixMilli(), time.Minute).Result()
+		return s.write(ctx, pingScript, []string{s.names.ping}, time.Now().UnixMilli()).Text()
 	})
 	return err
 }
@@ -241,33 +256,4 @@ func awaitFor[T any](ctx context.Context, s *redisStore, most time.Duration, f f
 	default:
 		return zero, s.fail(ctx, most, context.DeadlineExceeded)
 	}
-}
-
-// fail gives an error of Redis its class. A cancelled context stays what it is;
-// a time that is up while the server is silent means that it is unavailable.
-func (s *redisStore) fail(ctx context.Context, most time.Duration, err error) error {
-	switch ended := ctx.Err(); {
-	case err == nil:
-		return nil
-	case errors.Is(ended, context.Canceled):
-		return fmt.Errorf("store: %s: %w", s.where, ended)
-	case ended != nil:
-		return fmt.Errorf("%w: %s did not answer in time: %w", ErrUnavailable, s.where, ended)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%w: %s has not answered for %v: see whether it runs or hangs", ErrUnavailable, s.where, most)
-	}
-	hint := "see whether it runs and can be reached"
-	switch text := err.Error(); {
-	case errors.Is(err, redis.ErrClosed):
-		hint = "the store is closed"
-	case redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOAUTH"):
-		hint = "it refused the user and password of the storage url"
-	case redis.HasErrorPrefix(err, "NOPERM"):
-		hint = "its user needs the commands of scripts, hashes, sorted sets and pub/sub on {toolvault}:*"
-	case redis.HasErrorPrefix(err, "READONLY"):
-		hint = "it is a replica; name the master, or use redis-sentinel://"
-	case strings.Contains(text, "tls:"), strings.Contains(text, "x509:"):
-		hint = "TLS failed; see its certificate, and whether the url should say rediss://"
-	}
-	return fmt.Errorf("%w: %s: %s: %w", ErrUnavailable, s.where, hint, err)
 }

@@ -3,25 +3,35 @@ package store
 import "github.com/redis/go-redis/v9"
 
 // Each write is one script, so it is atomic. Versions pass as text: a number of
-// Lua is exact only to 2^53, which no version reaches one by one.
+// Lua is exact only to 2^53, which no version reaches one by one. The last
+// argument of a script that writes marks the call: see write.
 
-// KEYS: record, index, lease. ARGV: key, version, value, token (0: no lease),
-// channel.
+// KEYS: record, index, lease. ARGV: key, version, value, the mark of the lease's
+// holder ("": no lease), channel, mark.
 var putScript = redis.NewScript(`
-if ARGV[4] ~= '0' and redis.call('GET', KEYS[3]) ~= ARGV[4] then return 'lost' end
-local v = redis.call('HGET', KEYS[1], 'v') or '0'
-if tonumber(v) ~= tonumber(ARGV[2]) - 1 then return 'conflict' end
-redis.call('HSET', KEYS[1], 'v', ARGV[2], 'd', ARGV[3])
+local r = redis.call('HMGET', KEYS[1], 'v', 'w')
+if r[1] == ARGV[2] and r[2] == ARGV[6] then
+  redis.call('HSET', KEYS[1], 'w', ARGV[6])
+  return 'ok'
+end
+if ARGV[4] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[4] then return 'lost' end
+if tonumber(r[1] or '0') ~= tonumber(ARGV[2]) - 1 then return 'conflict' end
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 'd', ARGV[3], 'w', ARGV[6])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('PUBLISH', ARGV[5], ARGV[1])
 return 'ok'`)
 
-// KEYS: record, index. ARGV: key, version, channel.
+// KEYS: record, index. ARGV: key, version, channel, mark.
 var deleteScript = redis.NewScript(`
-local r = redis.call('HMGET', KEYS[1], 'v', 'd')
-if not r[2] then return 'none' end
+local r = redis.call('HMGET', KEYS[1], 'v', 'd', 'w')
+if not r[2] then
+  if r[3] ~= ARGV[4] then return 'none' end
+  redis.call('HSET', KEYS[1], 'w', ARGV[4])
+  return 'ok'
+end
 if r[1] ~= ARGV[2] then return 'conflict' end
 redis.call('HINCRBY', KEYS[1], 'v', 1)
+redis.call('HSET', KEYS[1], 'w', ARGV[4])
 redis.call('HDEL', KEYS[1], 'd')
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('PUBLISH', ARGV[3], ARGV[1])
@@ -41,15 +51,44 @@ for _, k in ipairs(redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT',
 end
 return out`)
 
-// KEYS: lease, tokens. ARGV: name, milliseconds. Answers the token, or 0.
+// KEYS: lease, tokens. ARGV: name, milliseconds, the highest token that the
+// caller knows, mark. Answers the token, or "0" while another holds the lease.
+//
+// A token is a time in microseconds where that is above the last one, because a
+// new master may not have heard of the last ones: a failover takes longer than
+// clocks are apart. The mark, not the token, is what proves who holds a lease.
 var acquireScript = redis.NewScript(`
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local token = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
-redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
+local holder = redis.call('GET', KEYS[1])
+if holder == ARGV[4] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return redis.call('HGET', KEYS[2], ARGV[1])
+end
+if holder then return '0' end
+local t = redis.call('TIME')
+local last = math.max(tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0'), tonumber(ARGV[3]))
+local token = string.format('%.0f', math.max(last + 1, tonumber(t[1]) * 1000000 + tonumber(t[2])))
+redis.call('HSET', KEYS[2], ARGV[1], token)
+redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[2])
 return token`)
 
-// KEYS: lease. ARGV: token, milliseconds (0: let go). Answers 1 if it was held.
+// KEYS: lease. ARGV: milliseconds, mark of the holder. Answers "ok" or "lost".
 var extendScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1`)
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return 'lost' end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 'ok'`)
+
+// KEYS: lease. ARGV: mark of the holder. Answers "ok" or "lost".
+var releaseScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
+redis.call('DEL', KEYS[1])
+return 'ok'`)
+
+// KEYS: ping. ARGV: what to write.
+var pingScript = redis.NewScript(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000)
+return 'ok'`)
+
+// KEYS: any of ours. Answers seconds since 1970 and the microseconds above.
+var nowScript = redis.NewScript(`
+local t = redis.call('TIME')
+return {tonumber(t[1]), tonumber(t[2])}`)

@@ -7,13 +7,18 @@ import (
 )
 
 // warnings looks at the settings on which durability hangs
-// (redis.io/docs/latest/operate/oss_and_stack/management/persistence). Where
-// CONFIG is forbidden, as with most hosted Redis, INFO still tells of the first.
-func (s *redisStore) warnings(ctx context.Context) []string {
+// (redis.io/docs/latest/operate/oss_and_stack/management/persistence), on the
+// server that holds the records. Where CONFIG is forbidden, as with most hosted
+// Redis, INFO still tells of most.
+func (s *redisStore) warnings(ctx context.Context) (where string, found []string) {
 	set, err := await(ctx, s, func(ctx context.Context) (map[string]string, error) {
+		node, err := s.owner(ctx)
+		if err != nil {
+			return nil, err
+		}
 		all := map[string]string{}
 		for _, name := range []string{"appendonly", "appendfsync", "maxmemory-policy"} {
-			one, err := s.client.ConfigGet(ctx, name).Result()
+			one, err := node.ConfigGet(ctx, name).Result()
 			if err != nil {
 				return nil, err
 			}
@@ -21,12 +26,12 @@ func (s *redisStore) warnings(ctx context.Context) []string {
 		}
 		return all, nil
 	})
+	told := s.told(ctx)
 	if err != nil {
-		set = s.told(ctx)
+		set = told
 	}
-	var found []string
 	warn := func(format string, args ...any) {
-		found = append(found, s.where+": "+fmt.Sprintf(format, args...))
+		found = append(found, fmt.Sprintf(format, args...))
 	}
 	switch fsync := set["appendfsync"]; {
 	case set["appendonly"] == "no":
@@ -37,18 +42,28 @@ func (s *redisStore) warnings(ctx context.Context) []string {
 	if policy := set["maxmemory-policy"]; policy != "" && policy != "noeviction" {
 		warn("maxmemory-policy is %s: Redis may throw out credentials when its memory is full; set maxmemory-policy noeviction", policy)
 	}
-	return found
+	if n := told["connected_slaves"]; n != "" && n != "0" && s.replicas < 0 {
+		warn("Redis has replicas (%s) and no write waits for them: a failover may lose the last ones, among them tokens that a service has just renewed; add ?replicas=1 to the storage url, or ?replicas=0 to accept it", n)
+	}
+	return s.where, found
 }
 
-// told is what INFO says of the same settings.
+// told is what INFO says of the same settings, and how many replicas there are.
 func (s *redisStore) told(ctx context.Context) map[string]string {
 	text, err := await(ctx, s, func(ctx context.Context) (string, error) {
-		persistence, err := s.client.Info(ctx, "persistence").Result()
+		node, err := s.owner(ctx)
 		if err != nil {
 			return "", err
 		}
-		memory, err := s.client.Info(ctx, "memory").Result()
-		return persistence + "\n" + memory, err
+		var all strings.Builder
+		for _, section := range []string{"persistence", "memory", "replication"} { // several at once from Redis 7 on
+			one, err := node.Info(ctx, section).Result()
+			if err != nil {
+				return "", err
+			}
+			all.WriteString(one + "\n")
+		}
+		return all.String(), nil
 	})
 	if err != nil {
 		return nil
@@ -60,6 +75,8 @@ func (s *redisStore) told(ctx context.Context) map[string]string {
 			set["appendonly"] = map[string]string{"0": "no", "1": "yes"}[value]
 		case "maxmemory_policy":
 			set["maxmemory-policy"] = value
+		case "connected_slaves":
+			set[name] = value
 		}
 	}
 	return set

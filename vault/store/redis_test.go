@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"toolvault/vault/store"
@@ -16,6 +17,7 @@ import (
 )
 
 func TestRedisCannotBeReached(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -70,18 +72,34 @@ func TestRedisSilent(t *testing.T) {
 
 func TestRedisURLs(t *testing.T) {
 	for url, want := range map[string]string{
-		"redis://":                                   "names no host",
-		"redis://u:hunter2@h:port/0":                 "is not HOST:PORT",
-		"redis://u:hunter2@h:1,h:2/0":                "takes one host",
-		"redis://u:hunter2@h/zero":                   "must be a number",
-		"redis://u:hun%ter2@h/0":                     "write it as %25",
-		"redis://u:hunter2@h/0?pool_size=3":          "only tls",
-		"redis-sentinel://u:hunter2@h:1":             "name of the master",
-		"redis-cluster://u:hunter2@h:1/3":            "no numbered databases",
-		"redis-cluster://u:hunter2@h:1?tls=hunter2x": "true or false",
-		"mysql://u:hunter2@h/0":                      "not known",
-		"nothing":                                    "no scheme",
-		"file:":                                      "needs a path",
+		"redis://":                                                 "names no host",
+		"redis://u:hunter2@h:port/0":                               "is not HOST:PORT",
+		"redis://u:hunter2@h:1,h:2/0":                              "takes one host",
+		"redis://u:hunter2@h/zero":                                 "must be a number",
+		"redis://u:hun%ter2@h/0":                                   "write it as %25",
+		"redis://u:hunter2@h/0?pool_size=3":                        "only namespace, replicas, tls,",
+		"redis-sentinel://u:hunter2@h:1":                           "name of the master",
+		"redis-cluster://u:hunter2@h:1/3":                          "no numbered databases",
+		"redis-cluster://u:hunter2@h:1?tls=hunter2x":               "true or false",
+		"redis://u:hunter2@h?namespace=":                           "1 to 32 of a-z",
+		"redis://u:hunter2@h?namespace=Hunter2":                    "1 to 32 of a-z",
+		"redis://u:hunter2@h?namespace=a%7D":                       "1 to 32 of a-z",
+		"redis://u:hunter2@h?namespace=a:b":                        "1 to 32 of a-z",
+		"redis://u:hunter2@h?namespace=" + strings.Repeat("a", 33): "1 to 32 of a-z",
+		"redis://u:hunter2@h?replicas=6":                           "from 0 to 5",
+		"redis://u:hunter2@h?replicas=-1":                          "from 0 to 5",
+		"redis://u:hunter2@h?replicas=hunter2":                     "from 0 to 5",
+		"redis://u:hunter2@h?replicas=1&replicas=2":                "stands twice",
+		"redis://u:hunter2@h?tls_ca=/none/ca.pem":                  "tls_ca: open /none/ca.pem",
+		"redis://u:hunter2@h?tls_ca=ca.pem":                        "whole path",
+		"redis://u:hunter2@h?tls_key=a.pem":                        "whole path",
+		"redis://u:hunter2@h?tls_ca=/dev/null":                     "holds no certificate",
+		"redis://u:hunter2@h?tls_cert=/none":                       "go together",
+		"redis://u:hunter2@h?tls_key=/none":                        "go together",
+		"redis://u:hunter2@h?tls_key=/none&tls_cert=/none":         "tls_cert and tls_key: open /none",
+		"mysql://u:hunter2@h/0":                                    "not known",
+		"nothing":                                                  "no scheme",
+		"file:":                                                    "needs a path",
 	} {
 		_, err := store.Open(t.Context(), url)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter") {
@@ -110,6 +128,7 @@ func TestRedisOfANewerVersion(t *testing.T) {
 // Redis goes away and comes back: calls fail soon and clearly, heal by
 // themselves, and a watch says that anything may have changed.
 func TestRedisComesBack(t *testing.T) {
+	t.Parallel()
 	r := storetest.StartRedis(t)
 	st := open(t, r.URL)
 	events := st.Watch(t.Context())
@@ -153,6 +172,7 @@ func next(t *testing.T, events <-chan store.Event) store.Event {
 // allows, and the end of a deadline while it hangs is the store's failure. What
 // was cancelled is only that.
 func TestRedisHangs(t *testing.T) {
+	t.Parallel()
 	r := storetest.StartRedis(t)
 	st := open(t, r.URL)
 	if err := st.Put(t.Context(), store.Item{Key: "k", Version: 1}, nil); err != nil {
@@ -174,6 +194,7 @@ func TestRedisHangs(t *testing.T) {
 		"lease":   func(ctx context.Context) error { _, err := st.Lease(ctx, "l", time.Second); return err },
 		"extend":  func(ctx context.Context) error { return held.Extend(ctx, time.Hour) },
 		"release": func(ctx context.Context) error { return held.Release(ctx) },
+		"now":     func(ctx context.Context) error { _, err := st.Now(ctx); return err },
 		"ping":    func(ctx context.Context) error { return st.Ping(ctx) },
 	}
 	type ending struct {
@@ -220,6 +241,18 @@ func TestRedisHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for e := next(t, events); e.Key != "after" && e.Key != ""; e = next(t, events) {
+	}
+}
+
+// The clock is the server's, not that of this machine.
+func TestRedisClock(t *testing.T) {
+	t.Parallel()
+	m := miniredis.RunT(t)
+	there := time.Date(2031, 5, 6, 7, 8, 9, 123456000, time.UTC)
+	m.SetTime(there)
+	now, err := open(t, "redis://"+m.Addr()).Now(t.Context())
+	if err != nil || !now.Equal(there) {
+		t.Errorf("the server's clock is at %v, and it is read as %v: %v", there, now.UTC(), err)
 	}
 }
 

@@ -1,137 +1,156 @@
 package store_test
 
 import (
-	"fmt"
-	"net"
-	"net/url"
-	"os"
+	"context"
+	"errors"
 	"os/exec"
-	"path/filepath"
-	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"toolvault/vault/store"
 	"toolvault/vault/store/storetest"
 )
 
-func serverOrSkip(t *testing.T) string {
+func serverOrSkip(t *testing.T) {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
+	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("SKIPPED: there is no redis-server here, and miniredis knows no cluster, sentinel or user")
 	}
-	return path
 }
 
-func addr(t *testing.T, r *storetest.RedisServer) string {
+// The same contract on a Cluster of three: every script's keys are in one slot.
+func TestRedisClusterContract(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t)
+	storetest.Run(t, func(t *testing.T) func() store.Store {
+		c.Flush()
+		return func() store.Store { return open(t, c.URL) }
+	})
+}
+
+// The same contract under Sentinel, where each write waits for a replica.
+func TestRedisSentinelContract(t *testing.T) {
+	t.Parallel()
+	s := storetest.StartSentinel(t, 1)
+	master := s.Master().Client(t)
+	storetest.Run(t, func(t *testing.T) func() store.Store {
+		if err := master.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		return func() store.Store { return open(t, s.URL+"?replicas=1") }
+	})
+}
+
+// The same contract in a namespace, and nothing of it is seen outside.
+func TestRedisNamespaces(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) func() store.Store {
+		url := storetest.Redis(t)
+		return func() store.Store { return open(t, url+"?namespace=staging-2") }
+	})
+	url := storetest.Redis(t)
+	for _, c := range []struct{ name, a, b string }{
+		{"with and without", url, url + "?namespace=a"},
+		{"two", url + "?namespace=b", url + "?namespace=c"},
+		{"one begins with the other", url + "?namespace=d", url + "?namespace=d-1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.a == url {
+				storetest.Apart(t, open(t, c.a), open(t, c.b))
+				return
+			}
+			storetest.Apart(t, open(t, c.b), open(t, c.a))
+		})
+	}
+}
+
+// A Redis Cluster may own the slots of two vaults on two nodes.
+func TestRedisNamespacesOnACluster(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t)
+	storetest.Apart(t, open(t, c.URL+"?namespace=a"), open(t, c.URL+"?namespace=b"))
+}
+
+// heals waits until the store can be written.
+func heals(t *testing.T, st store.Store) {
 	t.Helper()
-	u, err := url.Parse(r.URL)
+	until(t, 30*time.Second, "the store can be written", func() bool { return st.Ping(t.Context()) == nil })
+}
+
+func until(t *testing.T, most time.Duration, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(most); !so(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("it did not come true within %v: %s", most, what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// The master is killed while a lease is held and writes are under way. What was
+// acknowledged is there afterwards, the holder of the lease still writes under
+// it or learns that it is lost, and the next token is above the last.
+func TestRedisFailover(t *testing.T) {
+	t.Parallel()
+	s := storetest.StartSentinel(t, 2)
+	st := open(t, s.URL+"?replicas=1")
+	other := open(t, s.URL+"?replicas=1")
+	lease, err := st.Lease(t.Context(), "l", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u.Host
-}
-
-// The same contract on a Cluster: every script's keys are in one slot.
-func TestRedisClusterContract(t *testing.T) {
-	serverOrSkip(t)
-	r := storetest.StartRedis(t, "--cluster-enabled", "yes", "--cluster-port", storetest.FreePort(t))
-	c := redis.NewClient(&redis.Options{Addr: addr(t, r)})
-	defer func() { _ = c.Close() }()
-	if err := c.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {
+	if err := st.Put(t.Context(), store.Item{Key: "held", Version: 1}, lease); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if info, err := c.ClusterInfo(t.Context()).Result(); err == nil && strings.Contains(info, "cluster_state:ok") {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the cluster does not come up")
-		}
-	}
-	storetest.Run(t, func(t *testing.T) func() store.Store {
-		if err := c.FlushAll(t.Context()).Err(); err != nil {
-			t.Fatal(err)
-		}
-		return func() store.Store { return open(t, "redis-cluster://"+addr(t, r)) }
-	})
-}
-
-func TestRedisSentinel(t *testing.T) {
-	path := serverOrSkip(t)
-	master := storetest.StartRedis(t)
-	host, masterPort, _ := net.SplitHostPort(addr(t, master))
-	port := storetest.FreePort(t)
-	conf := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor main %s %s 1\n", port, host, masterPort)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, conf, "--sentinel")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	var st store.Store
-	for deadline := time.Now().Add(15 * time.Second); ; {
-		var err error
-		if st, err = store.Open(t.Context(), "redis-sentinel://127.0.0.1:"+port+"/main/0"); err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-	defer func() { _ = st.Close() }()
-	if err := st.Put(t.Context(), store.Item{Key: "k", Version: 1, Value: []byte("v")}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := open(t, master.URL).Get(t.Context(), "k"); err != nil || string(got.Value) != "v" {
-		t.Errorf("the master has %q: %v", got.Value, err)
-	}
-}
-
-func TestRedisPassword(t *testing.T) {
-	serverOrSkip(t)
-	r := storetest.StartRedis(t, "--requirepass", "hunter2@:/%", "--user", "vault", "on", ">hunter3",
-		"~{toolvault}:*", "&{toolvault}:*", "+@read", "+@write", "+@scripting", "+@pubsub", "+@connection")
-	at := addr(t, r)
-	for user, want := range map[string]string{
-		":hunter2%40%3A%2F%25": "", "default:hunter2%40%3A%2F%25": "", "vault:hunter3": "",
-		"": "refused the user and password", ":hunter9": "refused the user and password",
-	} {
-		st, err := store.Open(t.Context(), "redis://"+user+"@"+at+"/0")
-		if want != "" {
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter") {
-				t.Errorf("%q: %v", user, err)
-			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%q: %v", user, err)
-			continue
-		}
-		if err := st.Ping(t.Context()); err != nil {
-			t.Error(err)
-		}
-		l, err := st.Lease(t.Context(), "l", time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if now, err := st.Get(t.Context(), "k"); err == nil || now.Version == 0 {
-			if err := st.Put(t.Context(), store.Item{Key: "k", Version: now.Version + 1}, l); err != nil {
-				t.Error(err)
+	var acknowledged atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		for v := int64(1); ctx.Err() == nil; {
+			err := other.Put(ctx, store.Item{Key: "n", Version: v}, nil)
+			switch {
+			case err == nil:
+				acknowledged.Store(v)
+				v++
+			case errors.Is(err, store.ErrConflict): // one that failed stands
+				got, err := other.Get(ctx, "n")
+				if err == nil && got.Version < acknowledged.Load() {
+					t.Errorf("version %d was acknowledged, and the store is at %d", acknowledged.Load(), got.Version)
+					return
+				}
+				if err == nil {
+					v = got.Version + 1
+				}
+			case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
+				t.Errorf("a write under way: %v", err)
+				return
 			}
 		}
-		if err := l.Release(t.Context()); err != nil {
-			t.Error(err)
-		}
-		_ = st.Close()
+	}()
+	until(t, 10*time.Second, "some writes", func() bool { return acknowledged.Load() > 20 })
+	before := acknowledged.Load()
+	old := s.KillMaster()
+	killed := time.Now()
+	s.AwaitFailover(old)
+	heals(t, st)
+	t.Logf("the store could be written again %v after the master was killed, at version %d", time.Since(killed), before)
+	until(t, 10*time.Second, "writes go on", func() bool { return acknowledged.Load() > before+20 })
+	stop()
+	<-wrote
+	if got, err := st.Get(t.Context(), "n"); err != nil || got.Version < acknowledged.Load() {
+		t.Errorf("version %d was acknowledged, and the store is at %d: %v", acknowledged.Load(), got.Version, err)
+	}
+	// A replica had the lease before its holder knew of it.
+	if err := st.Put(t.Context(), store.Item{Key: "held", Version: 2}, lease); err != nil {
+		t.Errorf("under the lease: %v", err)
+	}
+	if err := lease.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+	next, err := other.Lease(t.Context(), "l", time.Minute)
+	if err != nil || next.Token() <= lease.Token() {
+		t.Errorf("the next token is %v, after %d: %v", next, lease.Token(), err)
 	}
 }

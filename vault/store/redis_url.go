@@ -1,7 +1,6 @@
 package store
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -20,10 +19,9 @@ import (
 //	redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB]
 //	redis-cluster://[USER:PASSWORD@]HOST[:PORT],…
 //
-// with ?tls=true for the last two, and ?sentinel_username= and
-// ?sentinel_password= for sentinels that ask for them. It is read by hand, since
-// a list of hosts is no URL for net/url, whose errors would quote the password.
-func redisOptions(raw string) (*redis.UniversalOptions, error) {
+// with what redisQuery knows behind a ?. It is read by hand, since a list of
+// hosts is no URL for net/url, whose errors would quote the password.
+func redisOptions(raw string) (*redis.UniversalOptions, redisExtra, error) {
 	scheme, rest, _ := strings.Cut(raw, "://")
 	rest, query, _ := strings.Cut(rest, "?")
 	authority, path, _ := strings.Cut(rest, "/")
@@ -38,6 +36,7 @@ func redisOptions(raw string) (*redis.UniversalOptions, error) {
 		ReadTimeout:              3 * time.Second,
 		WriteTimeout:             3 * time.Second,
 		MaxRetries:               2,
+		DisableIdentity:          true, // CLIENT SETINFO is one right more, and no use to anybody
 		IsClusterMode:            scheme == "redis-cluster",
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
@@ -47,26 +46,23 @@ func redisOptions(raw string) (*redis.UniversalOptions, error) {
 		o.Password, err = url.PathUnescape(password)
 	}
 	if err != nil {
-		return nil, errors.New("storage url: the user or password has a % that begins no escape: write it as %25")
+		return nil, redisExtra{}, errors.New("storage url: the user or password has a % that begins no escape: write it as %25")
 	}
 	port := "6379"
 	if scheme == "redis-sentinel" {
 		port = "26379"
 	}
 	if o.Addrs, err = hostList(hosts, port); err != nil {
-		return nil, err
+		return nil, redisExtra{}, err
 	}
-	q, err := url.ParseQuery(query)
-	if err != nil {
-		return nil, errors.New("storage url: what stands behind the ? cannot be read")
+	if err := redisPath(o, scheme, path); err != nil {
+		return nil, redisExtra{}, err
 	}
-	if err := pathAndQuery(o, scheme, path, q); err != nil {
-		return nil, err
-	}
-	return o, nil
+	extra, err := redisQuery(o, query, scheme == "rediss")
+	return o, extra, err
 }
 
-func pathAndQuery(o *redis.UniversalOptions, scheme, path string, q url.Values) error {
+func redisPath(o *redis.UniversalOptions, scheme, path string) error {
 	db := path
 	switch scheme {
 	case "redis-sentinel":
@@ -89,26 +85,6 @@ func pathAndQuery(o *redis.UniversalOptions, scheme, path string, q url.Values) 
 			return errors.New("storage url: the database must be a number, e.g. redis://HOST:6379/0")
 		}
 		o.DB = n
-	}
-	secure := scheme == "rediss"
-	for key, values := range q {
-		switch key {
-		case "tls":
-			yes, err := strconv.ParseBool(values[0])
-			if err != nil {
-				return errors.New("storage url: tls is true or false")
-			}
-			secure = secure || yes
-		case "sentinel_username":
-			o.SentinelUsername = values[0]
-		case "sentinel_password":
-			o.SentinelPassword = values[0]
-		default:
-			return errors.New("storage url: behind the ? only tls, sentinel_username and sentinel_password are known")
-		}
-	}
-	if secure {
-		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return nil
 }

@@ -9,9 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Silence for so long is answered with a ping, and a second silence means that
-// the connection is dead.
-const watchSilence = 400 * time.Millisecond
+const (
+	// Silence for so long is answered with a message of our own, and a second
+	// silence means that the subscription is dead.
+	watchSilence = 400 * time.Millisecond
+	// watchBeat is that message. It is no key, since those have no control
+	// characters.
+	watchBeat = "\x00beat"
+)
 
 // Watch subscribes to the channel on which writers tell what they changed. Each
 // time a subscription begins, anything may have changed before.
@@ -42,8 +47,13 @@ func (s *redisStore) Watch(ctx context.Context) <-chan Event {
 
 // follow passes on what one subscription brings until it breaks, and reports
 // whether it ever began.
+//
+// A connection that lives proves nothing: after a failover it may be one to a
+// master of before, which nobody writes to any more. So the message that breaks
+// the silence takes the way that a writer's takes: through the client, which
+// knows the master of now.
 func (s *redisStore) follow(ctx context.Context, events chan<- Event) (began bool) {
-	sub := s.client.Subscribe(ctx, redisChanges)
+	sub := s.client.Subscribe(ctx, s.names.changes)
 	defer func() { _ = sub.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = sub.Close() }) // the client does not notice a cancelled context
 	defer stop()
@@ -54,7 +64,7 @@ func (s *redisStore) follow(ctx context.Context, events chan<- Event) (began boo
 		switch {
 		case errors.As(err, &timeout) && timeout.Timeout() && !asked:
 			asked = true
-			if sub.Ping(ctx) != nil {
+			if s.beat(ctx) != nil {
 				return began
 			}
 			continue
@@ -67,6 +77,9 @@ func (s *redisStore) follow(ctx context.Context, events chan<- Event) (began boo
 		case *redis.Subscription:
 			began = true
 		case *redis.Message:
+			if m.Payload == watchBeat {
+				continue
+			}
 			e.Key = m.Payload
 		default:
 			continue
@@ -77,4 +90,15 @@ func (s *redisStore) follow(ctx context.Context, events chan<- Event) (began boo
 			return began
 		}
 	}
+}
+
+func (s *redisStore) beat(ctx context.Context) error {
+	_, err := awaitFor(ctx, s, watchSilence, func(ctx context.Context) (int64, error) {
+		node, err := s.owner(ctx) // a Cluster would send it to any node, one that hangs too
+		if err != nil {
+			return 0, err
+		}
+		return node.Publish(ctx, s.names.changes, watchBeat).Result()
+	})
+	return err
 }

@@ -223,6 +223,19 @@ func (s *sqliteStore) List(ctx context.Context, prefix, after string, limit int)
 	return items, nil
 }
 
+// Now is this machine's time: all who share the file are on it.
+func (s *sqliteStore) Now(ctx context.Context) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, s.fail(ctx, err)
+	}
+	select {
+	case <-s.closed:
+		return time.Time{}, s.fail(ctx, errors.New("closed"))
+	default:
+		return time.Now(), nil
+	}
+}
+
 // Ping writes for real: a full disk or a file system that has become read-only
 // shows only then.
 func (s *sqliteStore) Ping(ctx context.Context) error {

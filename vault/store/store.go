@@ -57,10 +57,22 @@ type Store interface {
 	// stands at item.Version-1 (0: never written), else ErrConflict. The caller
 	// chooses the version because it is sealed into the value. A non-nil lease
 	// must still be held, else ErrLeaseLost and nothing is written.
+	//
+	// After ErrUnavailable, or the end of the context, nobody knows whether the
+	// write stands: it may, it may come to stand a moment later, and on a Redis
+	// whose URL asks for replicas it may stand on the master alone. Whoever then
+	// puts the same version again gets ErrConflict if it stands, and the record
+	// that Get returns is the caller's own. So an ErrConflict that follows an
+	// ErrUnavailable is no proof that somebody else wrote: read, and go on from
+	// what is there. What was read may still be lost by a failover, while fewer
+	// replicas have it than the URL asks for; the next write that succeeds says
+	// that all before it are safe too, since replicas take writes in order.
 	Put(ctx context.Context, item Item, lease Lease) error
 
 	// Delete removes the record if it stands at the version; the removal counts
-	// as one more version. Deleting what is not there is ErrNotFound.
+	// as one more version. Deleting what is not there is ErrNotFound. As with
+	// Put, it may have been done after ErrUnavailable, and asked for again is
+	// then ErrNotFound.
 	Delete(ctx context.Context, key string, version int64) error
 
 	// List returns records whose key begins with prefix and comes after the
@@ -68,13 +80,20 @@ type Store interface {
 	List(ctx context.Context, prefix, after string, limit int) ([]Item, error)
 
 	// Lease waits until nobody else holds the name or ctx ends. It ends by
-	// itself after ttl unless extended.
+	// itself after ttl (a millisecond to a day) unless extended.
 	Lease(ctx context.Context, name string, ttl time.Duration) (Lease, error)
 
 	// Watch reports changes by any process, within half a second, until ctx
 	// ends and the channel closes. Events may be merged, never lost: after a
 	// broken connection one with an empty key follows.
 	Watch(ctx context.Context) <-chan Event
+
+	// Now is the time by a clock that all who share the store read alike, so
+	// that machines whose own clocks disagree by minutes agree on when a token
+	// ends: on SQLite this machine's; on Redis that of the server which holds
+	// the records, the new master's after a failover. It may step like any
+	// clock, back too.
+	Now(ctx context.Context) (time.Time, error)
 
 	// Ping reports whether the store can be written.
 	Ping(ctx context.Context) error
@@ -84,7 +103,10 @@ type Store interface {
 
 // Lease is the right to do something alone for a while.
 type Lease interface {
-	// Token is the fencing token: it grows with each holder of the name.
+	// Token is the fencing token: it grows with each holder of the name. On
+	// Redis it goes on growing after a failover or the loss of all records, so
+	// long as the clock of the new master is not behind by more than that took.
+	// A Put under the lease does not depend on it.
 	Token() int64
 	// Extend sets the time left to ttl, or fails with ErrLeaseLost.
 	Extend(ctx context.Context, ttl time.Duration) error

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) func() store.Store) {
 		{"watch tells what another handle changes", watch},
 		{"watch ends with its context", watchEnds},
 		{"ended contexts", contexts},
+		{"one clock", clock},
 		{"ping", ping},
 		{"closed", closed},
 	}
@@ -296,8 +297,30 @@ func contexts(t *testing.T, e *env) {
 	wants(t, err, context.Canceled)
 	_, err = e.a.Lease(ended, "l", time.Second)
 	wants(t, err, context.Canceled)
+	_, err = e.a.Now(ended)
+	wants(t, err, context.Canceled)
 	_, err = e.b.Get(e.ctx, "k")
 	wants(t, err, store.ErrNotFound)
+}
+
+// clock: what one handle reads after another is no earlier, and it is the time of
+// day.
+func clock(t *testing.T, e *env) {
+	last, err := e.a.Now(e.ctx)
+	must(t, err)
+	if off := time.Since(last).Abs(); off > time.Minute {
+		t.Fatalf("the clock is off by %v", off)
+	}
+	for range 5 {
+		for _, s := range []store.Store{e.b, e.a} {
+			now, err := s.Now(e.ctx)
+			must(t, err)
+			if now.Before(last) {
+				t.Fatalf("read later and yet %v earlier", last.Sub(now))
+			}
+			last = now
+		}
+	}
 }
 
 func ping(t *testing.T, e *env) {
@@ -313,5 +336,7 @@ func closed(t *testing.T, e *env) {
 	_, err := e.b.Get(e.ctx, "k")
 	wants(t, err, store.ErrUnavailable)
 	wants(t, e.b.Put(e.ctx, item("k", 1, "x"), nil), store.ErrUnavailable)
+	_, err = e.b.Now(e.ctx)
+	wants(t, err, store.ErrUnavailable)
 	must(t, e.a.Put(e.ctx, item("k", 1, "x"), nil))
 }
