@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,15 +12,89 @@ import (
 	"time"
 )
 
+// outside gets the secret of a credential from where the config says that it is,
+// other than the vault, and holds it against the form of the credential's type.
+// Version is the time of the last change in seconds since 1970 for file:, and 0
+// for the others, which have none.
+func (v *Vault) outside(ctx context.Context, d Declaration) (Secret, int64, error) {
+	kind, where, _ := strings.Cut(d.Source, ":")
+	var secret Secret
+	var version int64
+	var err error
+	var place string
+	switch kind {
+	case "env":
+		place = "the environment variable " + where
+		secret, err = fromEnv(where)
+	case "file":
+		place = "the file " + where
+		secret, version, err = v.fromFile(where)
+	case "exec":
+		place = "the program of " + d.ID
+		secret, err = v.fromProgram(ctx, where)
+	default:
+		err = fmt.Errorf("the source %q is none of env:NAME, file:PATH, vault:NAME and exec:PROGRAM", d.Source)
+	}
+	if err == nil {
+		if err = CheckSecret(d.Type, secret, v.clock()); err != nil {
+			err = fmt.Errorf("%s: %w", place, err)
+		}
+	}
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return Secret{}, 0, err
+	case err != nil:
+		return Secret{}, 0, invalid("%w", err)
+	}
+	return secret, version, nil
+}
+
+// Check says whether a declared credential can be used, as far as that can be told
+// without asking the service for anything: the secret is there, has the form of its
+// type, and fits what the config says besides. The error is one that Resolve would
+// return. An oauth_token in the vault is not looked into.
+func (v *Vault) Check(ctx context.Context, d Declaration) error {
+	var s Stored
+	var err error
+	if name, ok := strings.CutPrefix(d.Source, "vault:"); ok {
+		if d.Type == TypeOAuthToken {
+			return nil
+		}
+		if s, _, err = v.read(ctx, name); err != nil {
+			return missing(d, name, err)
+		}
+		switch {
+		case s.State == StateRevoked:
+			return revoked(d, name, s)
+		case s.Type != d.Type:
+			return invalid("the config declares it as %s and vault:%s is stored as %s: correct one of them", d.Type, name, s.Type)
+		}
+		if err := CheckSecret(d.Type, s.Secret, v.clock()); err != nil {
+			return invalid("vault:%s: %w", name, err)
+		}
+	} else {
+		s.Type = d.Type
+		if s.Secret, _, err = v.outside(ctx, d); err != nil {
+			return err
+		}
+	}
+	k := kinds[d.Type]
+	if k.obtain == nil {
+		_, err := v.credential(d, s, 0)
+		return err
+	}
+	m, err := v.material(d, s.Secret)
+	if err == nil && k.fits != nil {
+		err = k.fits(m)
+	}
+	return err
+}
+
 // fromEnv reads a secret from the environment.
 func fromEnv(name string) (Secret, error) {
-	text := os.Getenv(name)
+	text := trimNewline(os.Getenv(name))
 	if text == "" {
 		return Secret{}, fmt.Errorf("the environment variable %s is not set", name)
-	}
-	text = trimNewline(text)
-	if err := checkSecret(text); err != nil {
-		return Secret{}, fmt.Errorf("the environment variable %s: %w", name, err)
 	}
 	return NewSecret(text), nil
 }
@@ -98,9 +173,6 @@ func readSecretFile(path string) (string, fs.FileInfo, error) {
 	}
 	if text == "" {
 		return "", nil, fmt.Errorf("the file %s is empty", path)
-	}
-	if err := checkSecret(text); err != nil {
-		return "", nil, fmt.Errorf("the file %s: %w", path, err)
 	}
 	return text, info, nil
 }

@@ -8,6 +8,7 @@ package metabase
 
 import (
 	"context"
+	"time"
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
@@ -19,6 +20,10 @@ import (
 const (
 	name  = "metabase"
 	title = "Metabase"
+
+	// sessionFor is how long a session lasts unless the instance says otherwise
+	// (MAX_SESSION_AGE, www.metabase.com/docs/latest/configuring-metabase/environment-variables).
+	sessionFor = 14 * 24 * time.Hour
 )
 
 // New returns the service. Its base URL is empty: there is no instance until an
@@ -41,6 +46,9 @@ func New() tools.Service {
 		Auth: map[string]vault.Scheme{
 			vault.TypeServiceToken: {Header: "X-Api-Key"},
 			vault.TypeAPIKey:       {Header: "X-Api-Key"},
+			vault.TypeSession: {Header: "X-Metabase-Session", Login: &vault.Login{
+				Path: "/api/session", Name: "username", Password: "password", Token: "id", Life: sessionFor,
+			}},
 		},
 		Tools: []tools.Tool{
 			tools.New("metabase_search", located(search)),

@@ -19,8 +19,11 @@ const MetabaseReader = "mb_sandbox_viewer_5c1d"
 // metabase is an instance with one database, some saved questions and a few
 // dashboards in collections.
 type metabase struct {
-	editor      string
+	editor      string // an API key
+	username    string // somebody who may edit, and logs in
+	password    string
 	mu          sync.Mutex
+	sessions    map[string]bool
 	tables      map[string]*metaTable
 	cards       []*metaCard
 	dashboards  []*metaDashboard
@@ -52,10 +55,11 @@ type metaDashboard struct {
 }
 
 // NewMetabase is a double of a Metabase instance, with dashboard 42, "Support
-// health".
+// health". ExpireTokens ends all sessions.
 func NewMetabase() *Double {
 	m := newMetabaseState()
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/session", m.logIn)
 	mux.HandleFunc("GET /api/user/current", m.auth(m.me))
 	mux.HandleFunc("GET /api/database", m.auth(m.listDatabases))
 	mux.HandleFunc("GET /api/search", m.auth(m.search))
@@ -71,7 +75,9 @@ func NewMetabase() *Double {
 		w.Header().Set("Content-Type", "text/html;charset=utf-8")
 		_, _ = io.WriteString(w, "<!DOCTYPE html><html><head><title>Metabase</title></head><body></body></html>")
 	})
-	return &Double{Service: "metabase", Handler: mux, Secret: m.editor}
+	return &Double{
+		Service: "metabase", Handler: mux, Secret: m.editor, Username: m.username, Password: m.password, ExpireTokens: m.expire,
+	}
 }
 
 func metaText(w http.ResponseWriter, status int, text string) {
@@ -101,14 +107,14 @@ func metaInvalid(w http.ResponseWriter, field, text string) {
 // auth checks the key and hands on whether it may edit.
 func (m *metabase) auth(next func(w http.ResponseWriter, r *http.Request, edit bool)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		key := r.Header.Get("X-Api-Key")
-		if key != m.editor && key != MetabaseReader {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		edit, ok := m.known(r.Header)
+		if !ok {
 			metaText(w, http.StatusUnauthorized, "Unauthenticated")
 			return
 		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		next(w, r, key == m.editor)
+		next(w, r, edit)
 	}
 }
 

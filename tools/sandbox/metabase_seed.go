@@ -12,7 +12,7 @@ var metaTableOrder = []string{"tickets", "customers"}
 func newMetabaseState() *metabase {
 	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	return &metabase{
-		editor: "mb_sandbox_editor_9e42",
+		editor: "mb_sandbox_editor_9e42", username: "editor@sandbox.example", password: fake("metabase password", 20),
 		now:    start,
 		tables: metaTables(),
 		collections: []metaCollection{

@@ -42,6 +42,8 @@ type Pool struct {
 	public    http.RoundTripper // to public addresses only; nil: not guarded
 	states    *states
 	sleep     func(context.Context, time.Duration) error
+
+	certificates certificates
 }
 
 // Option changes a pool.
@@ -129,7 +131,13 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 		if attempt > 1 {
 			c.stats.Retries++
 		}
+		if !req.Read {
+			c.stats.Writes++ // before it is made: a panic on the way undoes nothing
+		}
 		f = c.once(ctx, &req, out)
+		if !req.Read && f != nil && f.NotSent {
+			c.stats.Writes--
+		}
 		c.health.leave(f)
 		if f == nil {
 			return nil
@@ -157,6 +165,9 @@ func (c *Client) once(ctx context.Context, req *Request, out any) *fault.Error {
 		return f
 	}
 	carrier, f := c.pool.carrier(&c.endpoint, hr.URL, req.Host != "")
+	if f == nil {
+		carrier, f = c.pool.certified(c.cred, carrier, c.endpoint.Service, hr.URL)
+	}
 	if f != nil {
 		return f
 	}

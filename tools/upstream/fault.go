@@ -66,6 +66,9 @@ func lost(ctx context.Context, service string, err error, begun bool) *fault.Err
 	case errors.As(err, &cert):
 		f = fault.New(fault.UpstreamUnavailable, "The TLS certificate of %s cannot be trusted, so it is not called. The operator has to look at it.", service).Because(cause(err))
 		f.Retryable = false
+	case refusedCertificate.MatchString(err.Error()):
+		f = fault.New(fault.CredentialInvalid, "%s refused the client certificate, or wants one and was shown none. A person has to put in the right one; trying again will not help.", service).Because(cause(err))
+		begun = false // the connection never came about: nothing was read from it
 	case errors.As(err, &dns) && dns.IsNotFound:
 		f = fault.New(fault.UpstreamUnavailable, "The host name of %s is not known. The operator has to check its base_url.", service).Because(cause(err))
 		f.Retryable = false
@@ -108,6 +111,10 @@ func doubtful(f *fault.Error) *fault.Error {
 	}
 	return f
 }
+
+// refusedCertificate matches the alerts by which a server turns a client away (RFC
+// 8446 section 6.2). With TLS 1.3 they come after the request was sent.
+var refusedCertificate = regexp.MustCompile(`remote error: tls: (.*certificate|access denied)`)
 
 // quoted is how Go's errors repeat an answer, or the URL of a request.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)

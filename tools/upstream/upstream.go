@@ -78,6 +78,7 @@ type Request struct {
 // Stats is what a call has cost upstream so far.
 type Stats struct {
 	Requests  int
+	Writes    int // of requests that are not Read: those of which it is not certain that nothing was done
 	Retries   int
 	Status    int    // of the last answer
 	RequestID string // the service's, of the last answer
