@@ -39,6 +39,7 @@ func encodeRecord(r Record) ([]byte, error) {
 	f.text("call_id", r.CallID)
 	f.text("tool_call_id", r.ToolCallID)
 	f.text("correlation_id", r.CorrelationID)
+	f.text("repeat_of", r.RepeatOf)
 	f.text("agent", r.Agent)
 	f.text("user", r.User)
 	f.text("task", r.Task)
@@ -65,6 +66,8 @@ func encodeRecord(r Record) ([]byte, error) {
 	f.text("credential_id", r.CredentialID)
 	f.int("credential_version", r.CredentialVersion)
 	f.text("credential_type", r.CredentialType)
+	f.text("account", r.Account)
+	f.text("account_label", r.AccountLabel)
 	f.text("scope", r.Scope)
 	f.text("rule", r.Rule)
 	f.steps("ms", r.Millis)
@@ -147,7 +150,7 @@ func (f *fields) steps(name string, s Steps) {
 		name   string
 		millis float64
 	}{
-		{"audit", s.Audit}, {"policy", s.Policy}, {"result", s.Result}, {"schema", s.Schema},
+		{"audit", s.Audit}, {"once", s.Once}, {"policy", s.Policy}, {"result", s.Result}, {"schema", s.Schema},
 		{"tool", s.Tool}, {"total", s.Total}, {"upstream", s.Upstream}, {"vault", s.Vault},
 	} {
 		if step.millis == 0 {

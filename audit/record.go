@@ -28,6 +28,7 @@ type Record struct {
 	CallID        string `json:"call_id,omitempty"`        // ours, UUIDv7
 	ToolCallID    string `json:"tool_call_id,omitempty"`   // the client's
 	CorrelationID string `json:"correlation_id,omitempty"` // trace id
+	RepeatOf      string `json:"repeat_of,omitempty"`      // the call that did this, where this one came with its idempotency key
 	Agent         string `json:"agent,omitempty"`
 	User          string `json:"user,omitempty"`
 	Task          string `json:"task,omitempty"`
@@ -56,8 +57,10 @@ type Record struct {
 	CredentialID      string `json:"credential_id,omitempty"`
 	CredentialVersion int64  `json:"credential_version,omitempty"`
 	CredentialType    string `json:"credential_type,omitempty"`
-	Scope             string `json:"scope,omitempty"` // the one used
-	Rule              string `json:"rule,omitempty"`  // the policy rule that decided
+	Account           string `json:"account,omitempty"`       // which of several of the service, as the config calls it
+	AccountLabel      string `json:"account_label,omitempty"` // as the service calls it
+	Scope             string `json:"scope,omitempty"`         // the one used
+	Rule              string `json:"rule,omitempty"`          // the policy rule that decided
 
 	Millis Steps `json:"ms,omitzero"`
 }
@@ -66,6 +69,7 @@ type Record struct {
 // such step.
 type Steps struct {
 	Audit    float64 `json:"audit,omitempty"` // of the intent
+	Once     float64 `json:"once,omitempty"`  // claiming an idempotency key, or waiting for the call that has it
 	Policy   float64 `json:"policy,omitempty"`
 	Result   float64 `json:"result,omitempty"` // shaping and redacting it
 	Schema   float64 `json:"schema,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -16,7 +17,7 @@ import (
 // Rules are CEL (github.com/google/cel-spec) over
 //
 //	agent, user, task, tool, service   string; user and task may be ""
-//	args                               the call's arguments, as in the tool's schema
+//	args                               the call's arguments, as in the tool's schema, and args.account
 //	now                                timestamp; now.getHours("Europe/Berlin")
 //
 // A deny that is true beats everything. Of the allows that match a tool at least
@@ -32,6 +33,7 @@ type Policy struct {
 	rules    []*compiledRule
 	tools    map[string]*toolRules
 	warnings []string
+	refused  sync.Map // toolAccount → bool: what Refuses found out
 }
 
 // Warnings are one sentence for each rule and argument where a call may leave
@@ -46,6 +48,7 @@ func (p *Policy) Warnings() []string {
 // toolRules are the rules whose pattern matches a tool.
 type toolRules struct {
 	denies, allows []*compiledRule
+	service        string
 	hidden         bool
 }
 
@@ -56,6 +59,9 @@ type compiledRule struct {
 	text    string // the expression, clipped
 	program cel.Program
 	args    map[string]argType // what the matching tools agree on
+
+	constant  constant
+	readsArgs bool // it looks at arguments other than the account
 
 	// cuts is the rule as it is for tools that fit the pattern and lack an
 	// argument that it reads; nil where nothing is left of it.

@@ -47,13 +47,8 @@ func CompilePolicy(rules []Rule, tools []ToolShape) (*Policy, error) {
 	p.warnings = c.warnings
 	for _, t := range tools {
 		rules := p.match(t.Name)
-		rules.hidden = slices.ContainsFunc(rules.denies, func(r *compiledRule) bool {
-			value, known := c.constants[r](t)
-			return known && value
-		}) || len(rules.allows) > 0 && !slices.ContainsFunc(rules.allows, func(r *compiledRule) bool {
-			value, known := c.constants[r](t)
-			return !known || value
-		})
+		rules.service = t.Service
+		rules.hidden = rules.refuse(map[string]any{"tool": t.Name, "service": t.Service})
 		p.tools[t.Name] = rules
 	}
 	return p, nil
@@ -66,12 +61,11 @@ type compiler struct {
 	names  []string // of the tools
 	shapes []shape
 
-	constants map[*compiledRule]constant
-	warnings  []string
+	warnings []string
 }
 
 func newCompiler(tools []ToolShape) (*compiler, error) {
-	c := &compiler{zones: &zones{}, tools: tools, constants: map[*compiledRule]constant{}}
+	c := &compiler{zones: &zones{}, tools: tools}
 	for _, t := range tools {
 		s, err := readShape(t)
 		if err != nil {
@@ -159,6 +153,7 @@ func (c *compiler) compile(index int, rule Rule) (*compiledRule, *RuleError) {
 
 // plan checks an expression and makes it ready to run.
 func (c *compiler) plan(env *cel.Env, field string, parsed *cel.Ast, r compiledRule) (*compiledRule, *RuleError) {
+	r.readsArgs = readsArgs(parsed.NativeRep().Expr()) // before the checker makes names of args.x
 	ast, rerr := check(env, field, parsed)
 	if rerr != nil {
 		return nil, rerr
@@ -168,11 +163,9 @@ func (c *compiler) plan(env *cel.Env, field string, parsed *cel.Ast, r compiledR
 	if err != nil {
 		return nil, planError(field, err)
 	}
-	constant, err := constantValue(env, ast, r.args)
-	if err != nil {
+	if r.constant, err = constantValue(env, ast, r.args); err != nil {
 		return nil, planError(field, err)
 	}
-	c.constants[&r] = constant
 	return &r, nil
 }
 
@@ -242,27 +235,29 @@ func argVariables(known shape) []cel.EnvOption {
 	return options
 }
 
-// constant tells a rule's value for a tool where that does not depend on the call.
-type constant func(ToolShape) (value, known bool)
+// constant tells a rule's value where that does not depend on more of the call
+// than is known.
+type constant func(known map[string]any) (value, ok bool)
 
-// constantValue prepares to ask a rule for its value when only tool and service
-// are known.
+// constantValue prepares to ask a rule for its value when only some of what it
+// can speak about is known.
 func constantValue(env *cel.Env, ast *cel.Ast, args map[string]argType) (constant, error) {
 	program, err := env.Program(ast, cel.EvalOptions(cel.OptPartialEval), cel.CostLimit(maxCost))
 	if err != nil {
 		return nil, err
 	}
-	var unknown []*cel.AttributePatternType
-	for _, name := range variableNames {
-		if name != "tool" && name != "service" {
-			unknown = append(unknown, cel.AttributePattern(name))
-		}
-	}
+	names := slices.Clone(variableNames)
 	for name := range args {
-		unknown = append(unknown, cel.AttributePattern("args."+name))
+		names = append(names, "args."+name)
 	}
-	return func(t ToolShape) (value, known bool) {
-		vars, err := cel.PartialVars(map[string]any{"tool": t.Name, "service": t.Service}, unknown...)
+	return func(known map[string]any) (value, ok bool) {
+		var unknown []*cel.AttributePatternType
+		for _, name := range names {
+			if _, ok := known[name]; !ok {
+				unknown = append(unknown, cel.AttributePattern(name))
+			}
+		}
+		vars, err := cel.PartialVars(known, unknown...)
 		if err != nil {
 			return false, false
 		}

@@ -93,6 +93,7 @@ func readShape(t ToolShape) (shape, error) {
 		return shape{}, fmt.Errorf("the input schema of %s is not JSON Schema: %w", t.Name, err)
 	}
 	s.collect(t.Input, root.Defs, 0)
+	s.args[Account], s.there[Account] = argType{kind: kindString}, true
 	for _, name := range root.Required {
 		s.there[name] = true
 	}

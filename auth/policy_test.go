@@ -166,7 +166,7 @@ func TestRuleErrors(t *testing.T) {
 		"unknown argument by key":  {allow("slack_*", `true || args["chanel"] == "x"`), "allow", 1, 14, `no tool that matches "slack_*" has an argument "chanel"; did you mean "channel"?`},
 		"unknown argument in has":  {deny("slack_*", `has(args.chanel)`), "deny", 1, 5, `did you mean "channel"?`},
 		"unknown argument in in":   {deny("slack_*", `"chanel" in args`), "deny", 1, 1, `did you mean "channel"?`},
-		"no near argument":         {deny("pinecone_upsert", `args.zzzzzz == 1`), "deny", 1, 5, "there are namespace, x-trace"},
+		"no near argument":         {deny("pinecone_upsert", `args.zzzzzz == 1`), "deny", 1, 5, "there are account, namespace, x-trace"},
 		"unknown argument, line 3": {deny("slack_*", "user == \"a\"\n\n&& args.chanel == \"b\""), "deny", 3, 8, "chanel"},
 		"an argument's type":       {allow("slack_post_message", `args.channel == 5`), "allow", 1, 14, `"==" cannot be applied to`},
 		"an argument's type, key":  {allow("slack_post_message", `args["limit"] == "5"`), "allow", 1, 15, `"=="`},

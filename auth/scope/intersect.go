@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -17,8 +18,8 @@ func (g Grants) Intersect(other Grants) Grants {
 	return both
 }
 
-// Intersect returns what both sets allow. Sets of different services have
-// nothing in common.
+// Intersect returns what both sets allow. Sets of different services, or of
+// different accounts of one, have nothing in common.
 //
 // The result is exact, but its String may be narrower, never wider, since words
 // cannot say everything: "read-only" and "chat:write" have in common that a tool
@@ -26,7 +27,7 @@ func (g Grants) Intersect(other Grants) Grants {
 // the text is not wider rests on the catalog: a tool that changes something must
 // need a permission that is declared with Write.
 func (s Set) Intersect(other Set) Set {
-	if s.service != other.service {
+	if s.service != other.service || s.account != "" && other.account != "" && s.account != other.account {
 		return Set{}
 	}
 	c := s.catalog
@@ -34,7 +35,7 @@ func (s Set) Intersect(other Set) Set {
 		c = other.catalog
 	}
 	both := Set{
-		service: s.service, catalog: c,
+		service: s.service, catalog: c, account: cmp.Or(s.account, other.account),
 		write: s.write && other.write,
 		read:  (s.read || s.write) && (other.read || other.write),
 		some:  !s.Empty() && !other.Empty(),
@@ -54,8 +55,9 @@ func (g Grants) Missing(other Grants) []string {
 	var missing []string
 	for _, service := range slices.Sorted(maps.Keys(g)) {
 		for _, word := range g[service].words() {
-			if !other[service].covers(g[service].catalog, word) {
-				missing = append(missing, service+":"+word)
+			narrower := other[service].account != "" && other[service].account != g[service].account
+			if narrower || !other[service].covers(g[service].catalog, word) {
+				missing = append(missing, g[service].spelled(service, word))
 			}
 		}
 	}

@@ -132,6 +132,8 @@ type Set struct {
 	granted     []string
 	names       map[string]bool // granted and all that they imply
 
+	account string // only this account of the service; "": any
+
 	// What only Intersect makes.
 	catalog *Catalog
 	reads   map[string]bool // permissions that may be used by tools that change nothing
@@ -239,17 +241,24 @@ type Catalogs map[string]*Catalog
 type Grants map[string]Set
 
 // ParseGrants reads "hubspot:contacts.read slack:chat:write pinecone:read-only":
-// permissions prefixed by their service, separated by spaces.
+// permissions prefixed by their service, separated by spaces. A service may be
+// followed by one of its accounts, "hubspot@emea:contacts.read": then all that is
+// granted of the service is for that account, and each of its words names it.
 func (cs Catalogs) ParseGrants(text string) (Grants, error) {
-	byService := map[string][]string{}
+	byService, accounts := map[string][]string{}, map[string]string{}
 	for _, word := range strings.Fields(text) {
-		service, name, ok := strings.Cut(word, ":")
-		if !ok {
+		service, account, name, ok := Split(word)
+		switch {
+		case !ok:
 			return nil, fmt.Errorf("scope %q has no service: write it as SERVICE:%s", word, word)
-		}
-		if cs[service] == nil {
+		case cs[service] == nil:
 			return nil, &UnknownServiceError{Service: service}
+		case strings.Contains(word[:len(word)-len(name)], "@") && !IsAccount(account):
+			return nil, fmt.Errorf("scope %q names no account: write it as %s@ACCOUNT:%s, and the account as in the config", word, service, name)
+		case byService[service] != nil && accounts[service] != account:
+			return nil, &MixedAccountsError{Service: service, Word: word}
 		}
+		accounts[service] = account
 		byService[service] = append(byService[service], name)
 	}
 	g := Grants{}
@@ -258,6 +267,7 @@ func (cs Catalogs) ParseGrants(text string) (Grants, error) {
 		if err != nil {
 			return nil, err
 		}
+		set.account = accounts[service]
 		g[service] = set
 	}
 	return g, nil
@@ -284,7 +294,7 @@ func (g Grants) String() string {
 	var words []string
 	for _, s := range services {
 		for _, w := range g[s].words() {
-			words = append(words, s+":"+w)
+			words = append(words, g[s].spelled(s, w))
 		}
 	}
 	return strings.Join(words, " ")

@@ -1,0 +1,154 @@
+package tools
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"toolvault/auth"
+	"toolvault/schemas"
+)
+
+// slots are the places in the text of an input schema where an argument and its
+// being required are put in, so that the rest of it stays as it was written.
+type slots struct {
+	properties, required int64 // what follows { and [; 0: the schema has no such key
+	noProperties         bool  // the object is empty
+	noRequired           bool
+}
+
+// findSlots reads an input schema. One that has an argument of that name is an
+// error: the two could not be told apart.
+func findSlots(schema json.RawMessage, argument string) (s slots, err error) {
+	dec := json.NewDecoder(bytes.NewReader(schema))
+	open := func(want json.Delim) (int64, error) {
+		t, err := dec.Token()
+		if err == nil && t != want {
+			err = fmt.Errorf("there is no %v where one belongs", want)
+		}
+		return dec.InputOffset(), err
+	}
+	skip := func() error {
+		var value json.RawMessage
+		return dec.Decode(&value)
+	}
+	if _, err := open('{'); err != nil {
+		return s, err
+	}
+	if !dec.More() {
+		return s, errors.New("it has no keys, not even a type")
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return s, err
+		}
+		switch key {
+		case "properties":
+			if s.properties, err = open('{'); err != nil {
+				return s, err
+			}
+			for s.noProperties = !dec.More(); dec.More(); {
+				name, err := dec.Token()
+				if err != nil {
+					return s, err
+				}
+				if name == argument {
+					return s, fmt.Errorf("it has an argument %q, which is the name of the one that chooses among accounts", argument)
+				}
+				if err := skip(); err != nil {
+					return s, err
+				}
+			}
+			_, err = dec.Token()
+		case "required":
+			if s.required, err = open('['); err != nil {
+				return s, err
+			}
+			for s.noRequired = !dec.More(); dec.More(); {
+				if err := skip(); err != nil {
+					return s, err
+				}
+			}
+			_, err = dec.Token()
+		default:
+			err = skip()
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+	_, err = dec.Token()
+	return s, err
+}
+
+// with puts a required argument into the schema, before all others.
+func (s slots) with(schema json.RawMessage, argument string, property json.RawMessage) json.RawMessage {
+	member, name := fmt.Sprintf("%q:%s", argument, property), fmt.Sprintf("%q", argument)
+	start := int64(bytes.IndexByte(schema, '{') + 1)
+	type insert struct {
+		at   int64
+		text string
+	}
+	inserts := []insert{{s.properties, member}, {s.required, name}}
+	if !s.noProperties {
+		inserts[0].text += ","
+	}
+	if !s.noRequired {
+		inserts[1].text += ","
+	}
+	if s.properties == 0 {
+		inserts[0] = insert{start, `"properties":{` + member + `},`}
+	}
+	if s.required == 0 {
+		inserts[1] = insert{start, `"required":[` + name + `],`}
+	}
+	if inserts[0].at > inserts[1].at {
+		inserts[0], inserts[1] = inserts[1], inserts[0]
+	}
+	out := make(json.RawMessage, 0, len(schema)+len(inserts[0].text)+len(inserts[1].text))
+	var from int64
+	for _, i := range inserts {
+		out = append(append(out, schema[from:i.at]...), i.text...)
+		from = i.at
+	}
+	return append(out, schema[from:]...)
+}
+
+// maxAsking bounds for how many sets of accounts one tool is kept.
+const maxAsking = 64
+
+// asking are the forms of a tool that ask for an account, by the names there are
+// to choose from.
+type asking struct {
+	mu    sync.Mutex
+	forms map[string]schemas.Tool
+}
+
+// asking is the tool as it is for somebody who has these accounts.
+func (b *bound) asking(names []string) schemas.Tool {
+	key := strings.Join(names, " ")
+	b.forms.mu.Lock()
+	defer b.forms.mu.Unlock()
+	if t, ok := b.forms.forms[key]; ok {
+		return t
+	}
+	property, err := json.Marshal(struct {
+		Type        string   `json:"type"`
+		Enum        []string `json:"enum"`
+		Description string   `json:"description"`
+	}{"string", names, "Which " + b.service.Title + " account the call is about."})
+	if err != nil {
+		return b.schema // texts always encode
+	}
+	t := b.schema
+	t.Input = b.slots.with(t.Input, auth.Account, property)
+	if b.forms.forms == nil || len(b.forms.forms) >= maxAsking {
+		b.forms.forms = map[string]schemas.Tool{}
+	}
+	b.forms.forms[key] = t
+	return t
+}
