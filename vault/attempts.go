@@ -6,30 +6,40 @@ import (
 )
 
 const (
-	// deadFor is how long a refresh token that was refused is not tried again.
-	deadFor = time.Minute
+	// brokenFor is how long what an admin has to mend is left alone; lockedFor where
+	// it is a password, which a service may lock after so many wrong ones.
+	brokenFor = time.Minute
+	lockedFor = 30 * time.Minute
 	// restFor is how long a token endpoint that could not be reached is left
-	// alone while the access token is still good.
-	restFor = 5 * time.Second
+	// alone while the access token is still good, and pauseFor when calls wait.
+	restFor  = 5 * time.Second
+	pauseFor = 500 * time.Millisecond
 	// A service that refuses what it has just issued would be asked for ever:
 	// so many refreshes of one record within a minute, then none until it is
 	// over.
 	maxForced = 10
 )
 
-// attempts remembers how refreshing has gone, by record, so that a failure does
-// not repeat with every call.
+// rest is how long a credential of a type is left alone after it was refused. What
+// is put in its place is tried at once.
+func rest(typ string) time.Duration {
+	if typ == TypeSession {
+		return lockedFor
+	}
+	return brokenFor
+}
+
+// attempts remembers how asking a token endpoint has gone, by record, so that a
+// failure does not repeat with every call.
 type attempts struct {
 	mu     sync.Mutex
 	byName map[string]*attempt
 }
 
 type attempt struct {
-	version int64 // of the record that the failure is about
-	failed  time.Time
-	err     error // of a dead refresh token
-	window  time.Time
-	count   int
+	failed time.Time // zero: the last one did not
+	window time.Time
+	count  int
 }
 
 func (a *attempts) of(name string) *attempt {
@@ -44,32 +54,26 @@ func (a *attempts) of(name string) *attempt {
 	return t
 }
 
-// dead returns the error of the last try if the refresh token of this version
-// was refused a moment ago.
-func (a *attempts) dead(name string, version int64, now time.Time) error {
+// resting reports whether the last attempt failed less than a while ago.
+func (a *attempts) resting(name string, while time.Duration, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t := a.of(name)
-	if t.err != nil && t.version == version && now.Sub(t.failed) < deadFor {
-		return t.err
+	t := a.byName[name]
+	return t != nil && !t.failed.IsZero() && now.Sub(t.failed) < while
+}
+
+func (a *attempts) failedAt(name string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.of(name).failed = now
+}
+
+func (a *attempts) worked(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t := a.byName[name]; t != nil {
+		t.failed = time.Time{}
 	}
-	return nil
-}
-
-// resting reports whether a refresh of this version failed a moment ago.
-func (a *attempts) resting(name string, version int64, now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	t := a.of(name)
-	return t.version == version && now.Sub(t.failed) < restFor
-}
-
-// failedAt notes a failure; err only where the refresh token is dead.
-func (a *attempts) failedAt(name string, version int64, now time.Time, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	t := a.of(name)
-	t.version, t.failed, t.err = version, now, err
 }
 
 // allow counts a refresh that is about to be asked for.

@@ -58,6 +58,13 @@ func (c *cache) seen(name string, version int64) bool {
 	return true
 }
 
+// newest is the highest version that was seen of a record.
+func (c *cache) newest(name string) int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.highest[name]
+}
+
 // wrote notes a version that this process has written itself, on top of what
 // the store held: even after a rollback it is the one to go on from.
 func (c *cache) wrote(name string, version int64) {

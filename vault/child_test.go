@@ -35,7 +35,7 @@ func child(role string) int {
 		fmt.Println("error:", err)
 		return 1
 	}
-	o := Options{Store: st, Keyring: ring, Schemes: schemes, Apps: appsFor(os.Getenv("TOOLVAULT_TEST_ISSUER"))}
+	o := Options{Store: st, Keyring: ring}
 	if role == "stored" {
 		// It is told of the refresh when the new tokens are stored and nobody
 		// has used them yet: there it stops for ever.
@@ -45,6 +45,7 @@ func child(role string) int {
 		}
 	}
 	v := New(o)
+	v.Configure(nil, servicesFor(os.Getenv("TOOLVAULT_TEST_ISSUER")))
 	fmt.Println("ready")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
 		return 1
@@ -70,6 +71,10 @@ func child(role string) int {
 			fmt.Println("error:", err)
 		}
 		fmt.Println("done", time.Now().UnixNano())
+	case "session":
+		childSession(ctx, v)
+	default:
+		changeChild(ctx, role, v)
 	}
 	_ = st.Close()
 	return 0
@@ -181,7 +186,7 @@ func testProcessesRefreshOnce(t *testing.T, url string, st store.Store) {
 			t.Errorf("process %d says %q", i, lines)
 		}
 		for _, line := range lines {
-			if line != "got 2 Bearer access-1" {
+			if line != "got 3 Bearer access-1" {
 				t.Errorf("process %d says %q", i, line)
 			}
 		}
@@ -210,7 +215,7 @@ func TestKilledAfterStoring(t *testing.T) {
 	}
 	p.kill()
 	c := k.resolve(t, declare(TypeOAuthToken, "vault:slack/a"))
-	if got := sent(t, c, "Authorization"); got != "Bearer access-1" || c.Version != 2 {
+	if got := sent(t, c, "Authorization"); got != "Bearer access-1" || c.Version != 3 {
 		t.Fatalf("got %q version %d", got, c.Version)
 	}
 	// The refresh token came along: when the access token is refused, there is

@@ -124,6 +124,14 @@ func (i *issuer) counts() (issued, refused, requests int) {
 	return i.n, i.refused, len(i.requests)
 }
 
+// timed is a store whose clock the test moves.
+type timed struct {
+	store.Store
+	clock *clock
+}
+
+func (s timed) Now(context.Context) (time.Time, error) { return s.clock.now(), nil }
+
 // kit is a vault with what a test needs around it.
 type kit struct {
 	*Vault
@@ -134,9 +142,7 @@ type kit struct {
 	mu     sync.Mutex
 }
 
-var schemes = map[string]map[string]Scheme{"slack": {
-	TypeAPIKey: {Header: "Api-Key"}, TypeServiceToken: Bearer, TypeOAuthToken: Bearer,
-}}
+var schemes = map[string]Scheme{TypeAPIKey: {Header: "Api-Key"}, TypeServiceToken: Bearer, TypeOAuthToken: Bearer}
 
 func newKit(t testing.TB) *kit {
 	t.Helper()
@@ -151,26 +157,37 @@ func newKitOn(t testing.TB, st store.Store, master Secret) *kit {
 		t.Fatal(err)
 	}
 	k.Vault = New(Options{
-		Store: st, Keyring: ring, Schemes: schemes, Apps: appsFor(k.issuer.URL), Now: k.clock.now,
+		Store: timed{st, k.clock}, Keyring: ring, Now: k.clock.now,
 		Observe: func(e Event) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.events = append(k.events, e)
 		},
 	})
+	k.Configure(nil, servicesFor(k.issuer.URL))
 	return k
 }
 
-func appsFor(url string) map[string]App {
-	return map[string]App{"slack": {
+func servicesFor(url string) map[string]Service {
+	return map[string]Service{"slack": {Schemes: schemes, App: App{
 		Provider: Provider{TokenURL: url + "/token"}, ClientID: "client", ClientSecret: NewSecret("app-client-secret-value"),
-	}}
+	}}}
 }
 
 func (k *kit) seen() []Event {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return append([]Event(nil), k.events...)
+}
+
+func (k *kit) seenOf(kind string) []Event {
+	var some []Event
+	for _, e := range k.seen() {
+		if e.Kind == kind {
+			some = append(some, e)
+		}
+	}
+	return some
 }
 
 // run runs the vault until the test ends, or until the function it returns is

@@ -13,11 +13,21 @@ const MaxSecret = 64 << 10
 
 // Stored is what the vault keeps of one credential.
 type Stored struct {
-	Type    string    // TypeAPIKey, TypeServiceToken, TypeOAuthToken
+	Type    string
 	Secret  Secret    // the key or access token; may be empty where there is a Refresh
 	Refresh Secret    // OAuth refresh token; empty: none
+	Old     Secret    // of a static key: the one before it, tried where the service refuses this one
+	Issued  time.Time // when the access token was; zero: not known
 	Expires time.Time // of the access token; zero: unknown or never
 	Scope   string    // what the service said it granted, as it said it
+	Account string    // whose it is, as the service says: "workspace Acme (T024BE7LD)"
+	Basis   string    // of a token that was obtained for a secret: a fingerprint of the secret
+
+	State     State     // StateOK, StateNeedsConsent, StateBroken or StateRevoked: what was found out last
+	Reason    string    // one sentence, where the last attempt to refresh failed
+	Attempt   time.Time // when a refresh was begun whose end is not on record; zero: none
+	Refreshed time.Time // the last success
+	Failed    time.Time // the last failure
 
 	Created, Updated time.Time
 }
@@ -34,6 +44,15 @@ const (
 	tagScope
 	tagCreated
 	tagUpdated
+	tagOld
+	tagIssued
+	tagAccount
+	tagBasis
+	tagState
+	tagReason
+	tagAttempt
+	tagRefreshed
+	tagFailed
 )
 
 var errNewerRecord = errors.New("it was written by a newer version of toolvault: run that one")
@@ -61,6 +80,15 @@ func (s Stored) encode() []byte {
 	text(tagScope, s.Scope)
 	moment(tagCreated, s.Created)
 	moment(tagUpdated, s.Updated)
+	text(tagOld, s.Old.Reveal())
+	moment(tagIssued, s.Issued)
+	text(tagAccount, s.Account)
+	text(tagBasis, s.Basis)
+	text(tagState, string(s.State))
+	text(tagReason, s.Reason)
+	moment(tagAttempt, s.Attempt)
+	moment(tagRefreshed, s.Refreshed)
+	moment(tagFailed, s.Failed)
 	return b
 }
 
@@ -96,6 +124,24 @@ func decodeStored(b []byte) (Stored, error) {
 			s.Created, err = moment(field)
 		case tagUpdated:
 			s.Updated, err = moment(field)
+		case tagOld:
+			s.Old = NewSecret(string(field))
+		case tagIssued:
+			s.Issued, err = moment(field)
+		case tagAccount:
+			s.Account = string(field)
+		case tagBasis:
+			s.Basis = string(field)
+		case tagState:
+			s.State = State(field)
+		case tagReason:
+			s.Reason = string(field)
+		case tagAttempt:
+			s.Attempt, err = moment(field)
+		case tagRefreshed:
+			s.Refreshed, err = moment(field)
+		case tagFailed:
+			s.Failed, err = moment(field)
 		default:
 			err = errNewerRecord
 		}
@@ -127,36 +173,28 @@ func checkName(name string) error {
 	return nil
 }
 
-// checkSecret holds the text of a secret against its rule: 1 byte to MaxSecret,
-// no control characters, which no header takes.
-func checkSecret(text string) error {
-	switch {
-	case text == "":
-		return errors.New("the secret is empty")
-	case len(text) > MaxSecret:
-		return fmt.Errorf("the secret is longer than %d bytes", MaxSecret)
-	case strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+var errEmptySecret = errors.New("the secret is empty")
+
+// checkLine holds a secret of one line against its rule: no control characters,
+// which no header takes.
+func checkLine(text string) error {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 		return errors.New("the secret has a line break or another control character in it: was more than the secret pasted?")
 	}
 	return nil
 }
 
-func (s Stored) check() error {
-	switch s.Type {
-	case TypeAPIKey, TypeServiceToken, TypeOAuthToken:
-	default:
-		return fmt.Errorf("%q is no type of credential: use %s, %s or %s", s.Type, TypeAPIKey, TypeServiceToken, TypeOAuthToken)
-	}
+func (s Stored) check(now time.Time) error {
 	if !s.Refresh.Empty() {
 		if s.Type != TypeOAuthToken {
 			return fmt.Errorf("only an %s has a refresh token", TypeOAuthToken)
 		}
-		if err := checkSecret(s.Refresh.Reveal()); err != nil {
+		if err := CheckSecret(s.Type, s.Refresh, now); err != nil {
 			return fmt.Errorf("refresh token: %w", err)
 		}
 		if s.Secret.Empty() {
 			return nil
 		}
 	}
-	return checkSecret(s.Secret.Reveal())
+	return CheckSecret(s.Type, s.Secret, now)
 }

@@ -21,8 +21,15 @@ type Info struct {
 	Version                   int64
 	Created, Updated, Expires time.Time
 	Scope                     string
+	Account                   string // whose it is, as the service says
 	HasRefresh                bool
-	Hint                      string // "************cdef": only of a secret of 20 characters or more, else ""
+	HasOld                    bool      // a rotated key has the one before it beside it
+	Refreshed, Failed         time.Time // the last refresh that worked, and that failed
+	State                     State
+	Reason                    string    // of a failure: one sentence
+	Hint                      string    // "************cdef": only of a secret of 20 characters or more, else ""
+	Fingerprint               string    // the first 8 hexadecimal digits of the secret's SHA-256, on the same terms as Hint
+	Renewal                   time.Time // when it is refreshed next; zero: never, or not known
 }
 
 // Put seals and stores a credential under a name, in place of what is there, and
@@ -32,7 +39,7 @@ func (v *Vault) Put(ctx context.Context, name string, s Stored) (int64, error) {
 	if err := checkName(name); err != nil {
 		return 0, err
 	}
-	if err := s.check(); err != nil {
+	if err := s.check(v.clock()); err != nil {
 		return 0, fmt.Errorf("credential %s: %w", name, err)
 	}
 	for {
@@ -41,11 +48,11 @@ func (v *Vault) Put(ctx context.Context, name string, s Stored) (int64, error) {
 		case err == nil:
 			s.Created = old.Created
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrSealed):
-			s.Created = v.now().UTC() // what cannot be opened is replaced
+			s.Created = v.clock().UTC() // what cannot be opened is replaced
 		default:
 			return 0, err
 		}
-		s.Updated = v.now().UTC()
+		s.Updated = v.clock().UTC()
 		err = v.write(ctx, name, s, version+1, nil)
 		if errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
 			continue
@@ -71,6 +78,7 @@ func (v *Vault) write(ctx context.Context, name string, s Stored, version int64,
 		return of(name, err)
 	}
 	v.cache.wrote(name, version)
+	v.lately.wrote(name, version, sealed)
 	return nil
 }
 
@@ -81,20 +89,26 @@ func (v *Vault) read(ctx context.Context, name string) (Stored, int64, error) {
 	var begun uint64
 	var item store.Item
 	var err error
-	current := false
+	current, rolledBack := false, false
 	// A second look, because between Get and seen another goroutine may have
-	// met a newer version.
+	// met a newer version. Rolled back is a store that has less than was seen
+	// before it was asked.
 	for range 2 {
 		begun = v.cache.begin()
+		before := v.cache.newest(name)
 		item, err = v.store.Get(ctx, recordPrefix+name)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return Stored{}, 0, of(name, err)
 		}
+		rolledBack = item.Version < before
 		if current = v.cache.seen(name, item.Version); current {
 			break
 		}
 	}
-	if !current {
+	if !current && rolledBack {
+		if s, version, ok := v.putBack(ctx, name, item.Version); ok {
+			return s, version, nil
+		}
 		return Stored{}, item.Version, invalid("credential %s: %w", name,
 			because(ErrSealed, "the store holds version %d and a later one was seen: it was rolled back; find out who changed the store, put the secret in again and restart", item.Version))
 	}
@@ -143,12 +157,15 @@ func (v *Vault) List(ctx context.Context) ([]Info, error) {
 		}
 		for _, item := range items {
 			name := strings.TrimPrefix(item.Key, recordPrefix)
+			if strings.HasPrefix(name, obtainedPrefix) {
+				continue
+			}
 			s, err := v.open(name, sealedRecord{item.Version, item.Value})
 			if err != nil {
 				broken = append(broken, err)
 				continue
 			}
-			infos = append(infos, info(name, item.Version, s))
+			infos = append(infos, v.info(name, item.Version, s))
 		}
 		if len(items) < page {
 			return infos, errors.Join(broken...)
@@ -170,7 +187,7 @@ func (v *Vault) Show(ctx context.Context, name string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return info(name, version, s), nil
+	return v.info(name, version, s), nil
 }
 
 // Delete revokes a credential: within a second no process resolves it. For a
@@ -194,6 +211,7 @@ func (v *Vault) Delete(ctx context.Context, name string) error {
 			return of(name, err)
 		}
 		v.cache.wrote(name, item.Version+1)
+		v.lately.forget(name)
 		return nil
 	}
 }
@@ -209,7 +227,9 @@ func (v *Vault) absent(ctx context.Context, name string) error {
 		}
 		var names []string
 		for _, item := range items {
-			names = append(names, strings.TrimPrefix(item.Key, recordPrefix))
+			if name := strings.TrimPrefix(item.Key, recordPrefix); !strings.HasPrefix(name, obtainedPrefix) {
+				names = append(names, name)
+			}
 		}
 		if meant := near.Match(name, names); meant != "" {
 			return because(store.ErrNotFound, "there is no credential %s in the vault; did you mean %s?", name, meant)
@@ -218,14 +238,16 @@ func (v *Vault) absent(ctx context.Context, name string) error {
 	return because(store.ErrNotFound, "there is no credential %s in the vault: toolvault credential list shows those that there are", name)
 }
 
-func info(name string, version int64, s Stored) Info {
+func (v *Vault) info(name string, version int64, s Stored) Info {
 	i := Info{
 		Name: name, Type: s.Type, Version: version,
 		Created: s.Created, Updated: s.Updated, Expires: s.Expires,
-		Scope: s.Scope, HasRefresh: !s.Refresh.Empty(),
+		Scope: s.Scope, Account: s.Account, HasRefresh: !s.Refresh.Empty(), HasOld: !s.Old.Empty(),
+		Refreshed: s.Refreshed, Failed: s.Failed, State: s.state(v.clock()), Reason: s.Reason,
 	}
-	if text := []rune(s.Secret.Reveal()); len(text) >= 20 {
-		i.Hint = "************" + string(text[len(text)-4:])
+	i.Hint, i.Fingerprint = s.looks()
+	if i.HasRefresh && !s.State.Bad() {
+		i.Renewal = s.due(name)
 	}
 	return i
 }

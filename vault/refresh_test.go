@@ -51,7 +51,7 @@ func TestRefreshBeforeTheEnd(t *testing.T) {
 	}
 	k.clock.add(59*time.Minute + 10*time.Second)
 	c = k.resolve(t, oauth)
-	if got := sent(t, c, "Authorization"); got != "Bearer access-1" || c.Version != 2 {
+	if got := sent(t, c, "Authorization"); got != "Bearer access-1" || c.Version != 3 {
 		t.Fatalf("within the last minute: %q version %d", got, c.Version)
 	}
 	var secrets []string
@@ -73,7 +73,7 @@ func TestRefreshBeforeTheEnd(t *testing.T) {
 		t.Errorf("the app is not in the Basic header: %q", user)
 	}
 	events := k.seen()
-	if len(events) != 1 || events[0].Kind != EventRefreshed || events[0].ID != oauth.ID || events[0].Version != 2 || events[0].Err != nil {
+	if len(events) != 1 || events[0].Kind != EventRefreshed || events[0].ID != oauth.ID || events[0].Version != 3 || events[0].Err != nil {
 		t.Errorf("%+v", events)
 	}
 }
@@ -83,13 +83,16 @@ func TestStoredBeforeUse(t *testing.T) {
 	st := &stubborn{Store: newStore(t)}
 	k := newKitOn(t, st, NewMasterKey())
 	k.put(t, "slack/a", Stored{Type: TypeOAuthToken, Refresh: NewSecret("refresh-0")})
-	st.fail(3) // the store is away for a moment just after the exchange
+	k.issuer.answer = func(http.ResponseWriter, int) bool {
+		st.fail(3) // the store is away for a moment just after the exchange
+		return false
+	}
 	c := k.resolve(t, oauth)
 	if got := sent(t, c, "Authorization"); got != "Bearer access-1" {
 		t.Fatalf("got %q", got)
 	}
 	item, err := st.Get(t.Context(), recordPrefix+"slack/a")
-	if err != nil || item.Version != 2 || st.left() != 0 {
+	if err != nil || item.Version != 3 || st.left() != 0 {
 		t.Fatalf("it was used before it was stored: version %d, %v, %d failures to come", item.Version, err, st.left())
 	}
 	if issued, refused, _ := k.issuer.counts(); issued != 1 || refused != 0 {
@@ -138,7 +141,7 @@ func TestOneCallersEndIsNotTheOthers(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if c.Version != 2 {
+			if c.Version != 3 {
 				t.Errorf("version %d", c.Version)
 			}
 		})
@@ -168,13 +171,13 @@ func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer func(http.ResponseWriter, int) bool
 		want   error
-		tries  int // requests after two calls
+		tries  int // requests after two calls, a second apart
 	}{
 		"invalid_grant":        {reply(400, "application/json", echo), ErrNeedsConsent, 1},
 		"slack dead token":     {reply(200, "application/json", `{"ok":false,"error":"invalid_refresh_token"}`), ErrNeedsConsent, 1},
-		"slack bad app":        {reply(200, "application/json", `{"ok":false,"error":"bad_client_secret"}`), ErrInvalid, 2},
-		"invalid_client":       {reply(401, "application/json", `{"error":"invalid_client"}`), ErrInvalid, 2},
-		"unknown 400":          {reply(400, "application/json", `{"error":"refresh-0 hunter2"}`), ErrInvalid, 2},
+		"slack bad app":        {reply(200, "application/json", `{"ok":false,"error":"bad_client_secret"}`), ErrInvalid, 1},
+		"invalid_client":       {reply(401, "application/json", `{"error":"invalid_client"}`), ErrInvalid, 1},
+		"unknown 400":          {reply(400, "application/json", `{"error":"refresh-0 hunter2"}`), ErrInvalid, 1},
 		"503 html":             {reply(503, "text/html", "<html>refresh-0</html>"), ErrUnavailable, 2},
 		"429":                  {reply(429, "application/json", `{"ok":false,"error":"ratelimited"}`), ErrUnavailable, 2},
 		"half a JSON":          {reply(200, "application/json", `{"access_token":"acc`), ErrUnavailable, 2},
@@ -202,18 +205,36 @@ func TestRefusals(t *testing.T) {
 						t.Errorf("the error shows %q: %v", secret, err)
 					}
 				}
+				k.clock.add(time.Second)
 			}
 			if _, _, requests := k.issuer.counts(); requests != c.tries {
 				t.Errorf("%d requests, want %d", requests, c.tries)
 			}
-			if events := k.seen(); len(events) != c.tries || events[0].Kind != EventRefreshFailed || !errors.Is(events[0].Err, c.want) {
-				t.Errorf("events: %+v", events)
+			if failed := k.seenOf(EventRefreshFailed); len(failed) != c.tries || !errors.Is(failed[0].Err, c.want) {
+				t.Errorf("events: %+v", failed)
+			}
+			bad := map[error]State{ErrNeedsConsent: StateNeedsConsent, ErrInvalid: StateBroken}[c.want]
+			if changed := k.seenOf(EventState); bad == "" && len(changed) != 0 || bad != "" && (len(changed) != 1 || changed[0].State != bad || changed[0].Reason == "") {
+				t.Errorf("changes of state: %+v, want %q", changed, bad)
+			}
+			if info, err := k.Show(t.Context(), "slack/a"); err != nil || bad != "" && info.State != bad || info.Failed.IsZero() || info.Reason == "" || !info.HasRefresh {
+				t.Errorf("on record: %+v, %v", info, err)
+			}
+			if c.want == ErrNeedsConsent { // only a person can mend it
+				k.clock.add(time.Hour)
+				if _, err := k.Resolve(t.Context(), oauth); !errors.Is(err, ErrNeedsConsent) {
+					t.Errorf("an hour later: %v", err)
+				}
+				if _, _, requests := k.issuer.counts(); requests != c.tries {
+					t.Errorf("a dead refresh token was tried again")
+				}
+				k.put(t, "slack/a", Stored{Type: TypeOAuthToken, Refresh: NewSecret("refresh-0")})
 			}
 			// The record is as it was, and works again when the service does.
 			k.issuer.mu.Lock()
 			k.issuer.answer = nil
 			k.issuer.mu.Unlock()
-			k.clock.add(2 * deadFor)
+			k.clock.add(2 * brokenFor)
 			if got := sent(t, k.resolve(t, oauth), "Authorization"); got != "Bearer access-1" {
 				t.Errorf("afterwards: %q", got)
 			}
@@ -254,7 +275,7 @@ func TestRenew(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if got := sent(t, c, "Authorization"); got != "Bearer access-1" || c.Version != 2 {
+			if got := sent(t, c, "Authorization"); got != "Bearer access-1" || c.Version != 3 {
 				t.Errorf("got %q version %d", got, c.Version)
 			}
 		})
@@ -291,7 +312,7 @@ func TestAccessTokenWithoutRefreshToken(t *testing.T) {
 	if _, err := k.Renew(t.Context(), c); !errors.Is(err, ErrNeedsConsent) {
 		t.Errorf("refused: %v", err)
 	}
-	k.Configure(nil, nil)
+	k.Configure(nil, map[string]Service{"slack": {Schemes: schemes}})
 	if _, err := k.Renew(t.Context(), c); !errors.Is(err, ErrInvalid) {
 		t.Errorf("refused, and no app to connect with: %v", err)
 	}

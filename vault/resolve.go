@@ -3,55 +3,34 @@ package vault
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
 	"toolvault/vault/store"
 )
 
-// header presents a secret in a header.
-type header struct {
-	scheme Scheme
-	secret Secret
-}
-
-// Authorize implements Authorizer.
-func (h header) Authorize(r *http.Request) error {
-	r.Header.Set(h.scheme.Header, h.scheme.Prefix+h.secret.Reveal())
-	return nil
-}
-
-// Resolve returns a declared credential ready for use. An OAuth access token
-// that ends within a minute is refreshed first. The error wraps ErrInvalid,
+// Resolve returns a declared credential ready for use. An access token that has
+// ended is renewed first; one that ends soon is renewed while it is still used,
+// if Run runs. The error wraps ErrInvalid,
 // ErrNeedsConsent or ErrUnavailable, or store.ErrUnavailable: while the store
 // does not answer, no credential of any source is given out, since nobody can
 // tell what has been revoked meanwhile, or who suspended.
 //
-// Version is the record's for vault:, the time of the last change in seconds
-// since 1970 for file:, and 0 for env:, which has none.
+// Version is the record's for vault: and for tokens that were obtained, the time
+// of the last change in seconds since 1970 for file:, and 0 for env: and exec:,
+// which have none.
 func (v *Vault) Resolve(ctx context.Context, d Declaration) (*Credential, error) {
 	if err := v.reach(); err != nil {
 		return nil, err
 	}
-	kind, where, _ := strings.Cut(d.Source, ":")
-	switch kind {
-	case "env":
-		secret, err := fromEnv(where)
-		if err != nil {
-			return nil, invalid("%w", err)
-		}
-		return v.static(d, secret, 0)
-	case "file":
-		secret, version, err := v.fromFile(where)
-		if err != nil {
-			return nil, invalid("%w", err)
-		}
-		return v.static(d, secret, version)
-	case "vault":
-		return v.fromVault(ctx, d, where)
+	if name, ok := strings.CutPrefix(d.Source, "vault:"); ok {
+		return v.fromVault(ctx, d, name)
 	}
-	return nil, invalid("the source %q is none of env:NAME, file:PATH and vault:NAME", d.Source)
+	secret, version, err := v.outside(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return v.present(ctx, d, Stored{Type: d.Type, Secret: secret}, version)
 }
 
 func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Credential, error) {
@@ -65,11 +44,30 @@ func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Cre
 	if err != nil {
 		return nil, missing(d, name, err)
 	}
-	if s.Type != d.Type {
+	switch {
+	case s.State == StateRevoked:
+		return nil, revoked(d, name, s)
+	case s.Type != d.Type:
 		return nil, invalid("the config declares it as %s and vault:%s is stored as %s: correct one of them", d.Type, name, s.Type)
 	}
-	if s.Type == TypeOAuthToken && !s.fresh(v.now()) {
-		return v.freshen(ctx, d, name, s, version)
+	v.used(d, name)
+	if d.Type != TypeOAuthToken {
+		return v.present(ctx, d, s, version)
+	}
+	if s.fresh(name, v.clock()) {
+		if !hit {
+			v.renewAhead(v.grant(d, name), s)
+		}
+		return v.credential(d, s, version)
+	}
+	return v.freshen(ctx, v.grant(d, name), s, version)
+}
+
+// present makes a credential of a secret: as it is, or of the token that is
+// obtained for it.
+func (v *Vault) present(ctx context.Context, d Declaration, s Stored, version int64) (*Credential, error) {
+	if kinds[d.Type].obtain != nil {
+		return v.obtained(ctx, d, s.Secret)
 	}
 	return v.credential(d, s, version)
 }
@@ -80,102 +78,142 @@ func missing(d Declaration, name string, err error) error {
 		return err
 	}
 	if d.Type == TypeOAuthToken {
-		return because(ErrNeedsConsent, "there is no vault:%s: %s", name, putGrant(name))
+		return because(ErrNeedsConsent, "there is no vault:%s: %s", name, consent(d))
 	}
 	return invalid("there is no vault:%s: put it in with toolvault credential put %s", name, name)
 }
 
-// putGrant is what to do where a grant is missing or has ended.
-func putGrant(name string) string {
-	return "let a person consent, and put the new refresh token in with toolvault credential put " + name + " --type oauth_token --refresh"
+// consent is what to do where a grant is missing or has ended.
+func consent(d Declaration) string {
+	return "a person has to consent, with " + ConnectCommand(d)
+}
+
+// ConnectCommand is what a person runs to consent to a credential.
+func ConnectCommand(d Declaration) string {
+	text := "toolvault connect " + d.Service + " --agent " + d.Owner.Agent
+	if d.Owner.User != "" {
+		text += " --user " + d.Owner.User
+	}
+	if d.Account != "" {
+		text += " --account " + d.Account
+	}
+	return text
 }
 
 func invalid(format string, args ...any) error { return because(ErrInvalid, format, args...) }
 
-// fresh reports whether the access token can be used as it is: not in the last
-// minute of its life, or the last quarter of a short one. One whose end is not
-// known is used until the service refuses it.
-func (s Stored) fresh(now time.Time) bool {
-	if s.Secret.Empty() {
-		return false
+// material is what the type of a credential works with.
+func (v *Vault) material(d Declaration, secret Secret) (Material, error) {
+	service := v.config.Load().services[d.Service]
+	scheme, ok := service.Schemes[d.Type]
+	switch {
+	case !ok && !kinds[d.Type].everywhere:
+		return Material{}, invalid("%s takes no credential of type %s: declare another type", d.Service, d.Type)
+	case !ok:
+		scheme = Bearer
 	}
-	if s.Expires.IsZero() {
-		return true
-	}
-	early := time.Minute
-	if life := s.Expires.Sub(s.Updated); life > 0 {
-		early = min(early, life/4)
-	}
-	return now.Before(s.Expires.Add(-early))
-}
-
-// usable reports whether the access token has not ended yet.
-func (s Stored) usable(now time.Time) bool {
-	return !s.Secret.Empty() && (s.Expires.IsZero() || now.Before(s.Expires))
-}
-
-// static is a credential whose secret is all there is to it.
-func (v *Vault) static(d Declaration, secret Secret, version int64) (*Credential, error) {
-	return v.credential(d, Stored{Type: d.Type, Secret: secret}, version)
+	return Material{Declaration: d, Scheme: scheme, Service: service, Secret: secret, HTTP: v.http, Now: v.clock()}, nil
 }
 
 func (v *Vault) credential(d Declaration, s Stored, version int64) (*Credential, error) {
-	scheme, ok := v.schemes[d.Service][d.Type]
-	if !ok {
-		return nil, invalid("%s takes no credential of type %s: declare another type", d.Service, d.Type)
+	m, err := v.material(d, s.Secret)
+	if err != nil {
+		return nil, err
 	}
 	c := &Credential{
-		ID: d.ID, Version: version, Type: d.Type, Scope: d.Scope, Expires: s.Expires,
-		Authorizer: header{scheme, s.Secret},
-		decl:       d, secrets: make([]Secret, 1, 3),
+		ID: d.ID, Version: version, Type: d.Type, Scope: d.Scope, Expires: s.Expires, Account: s.Account,
+		Authorizer: schemed{m.Scheme, s.Secret},
+		decl:       d, presented: s.Secret, secrets: make([]Secret, 1, 4),
+	}
+	if make := kinds[d.Type].authorizer; make != nil {
+		if c.Authorizer, err = make(m); err != nil {
+			return nil, invalid("%w", err)
+		}
 	}
 	c.secrets[0] = s.Secret
-	if !s.Refresh.Empty() {
-		c.secrets = append(c.secrets, s.Refresh)
+	if more, ok := c.Authorizer.(interface{ secrets() []Secret }); ok {
+		c.secrets = append(c.secrets, more.secrets()...)
 	}
-	if d.Type == TypeOAuthToken {
-		if app := v.config.Load().apps[d.Service]; !app.ClientSecret.Empty() {
-			c.secrets = append(c.secrets, app.ClientSecret)
+	for _, other := range []Secret{s.Refresh, s.Old} {
+		if !other.Empty() {
+			c.secrets = append(c.secrets, other)
 		}
+	}
+	if secret := m.Service.App.ClientSecret; d.Type == TypeOAuthToken && !secret.Empty() {
+		c.secrets = append(c.secrets, secret)
 	}
 	return c, nil
 }
 
-// Renew returns a newer credential after the service refused this one with 401,
-// refreshing it if nobody has yet. The error wraps ErrInvalid where there is no
-// newer one to be had, else what Resolve returns.
+// Renew returns a newer credential after the service refused this one with 401:
+// the one that somebody has put in its place since, or a refreshed one, or the
+// key before a rotated one. The error wraps ErrInvalid where there is none to be
+// had, else what Resolve returns.
 func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 	d := c.decl
-	kind, name, _ := strings.Cut(d.Source, ":")
-	if kind != "vault" {
-		if kind == "file" {
-			v.files.Delete(name)
+	name, kept := strings.CutPrefix(d.Source, "vault:")
+	switch {
+	case c.target != nil:
+		// The secret may have been changed or revoked since, or another token obtained.
+		if next, err := v.Resolve(ctx, d); err != nil || !next.presented.same(c.presented) {
+			return next, err
 		}
-		again, err := v.Resolve(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		if again.secrets[0].Reveal() == c.secrets[0].Reveal() {
-			return nil, refused(d)
-		}
-		return again, nil
+		t := *c.target
+		t.stale = c.presented
+		return v.refresh(ctx, t, true)
+	case !kept:
+		return v.again(ctx, c)
 	}
 	s, version, err := v.read(ctx, name)
 	if err != nil {
 		return nil, missing(d, name, err)
 	}
+	t := v.grant(d, name)
+	t.stale = c.presented
 	switch {
-	case version > c.Version:
+	case s.State == StateRevoked:
+		return nil, revoked(d, name, s)
+	case d.Type == TypeOAuthToken && !s.Refresh.Empty():
+		return v.refresh(ctx, t, true)
+	case s.replaces(c.presented) && !s.Old.same(c.presented):
 		return v.fromVault(ctx, d, name)
-	case s.Type == TypeOAuthToken && !s.Refresh.Empty():
-		return v.refresh(ctx, d, name, version, true)
-	case s.Type == TypeOAuthToken && v.config.Load().apps[d.Service].ClientID != "":
+	case !s.Old.Empty() && !s.Old.same(c.presented):
+		// The service does not know the new key yet: the one before it may do.
+		s.Secret, s.Old = s.Old, s.Secret
+		return v.credential(d, s, version)
+	case d.Type == TypeOAuthToken && v.app(d.Service).ClientID != "":
 		return nil, because(ErrNeedsConsent, "%s refused the access token and there is no refresh token: %s",
-			d.Service, putGrant(name))
+			d.Service, consent(d))
 	}
 	return nil, refused(d)
 }
 
+// again looks once more where the secret comes from: it may have changed.
+func (v *Vault) again(ctx context.Context, c *Credential) (*Credential, error) {
+	v.refetch(c.decl.Source)
+	next, err := v.Resolve(ctx, c.decl)
+	switch {
+	case err != nil:
+		return nil, err
+	case next.presented.same(c.presented):
+		return nil, refused(c.decl)
+	}
+	return next, nil
+}
+
+// replaces reports whether the record holds another access token than the one
+// that was used.
+func (s Stored) replaces(used Secret) bool { return !s.Secret.Empty() && !s.Secret.same(used) }
+
+func (v *Vault) app(service string) App { return v.config.Load().services[service].App }
+
 func refused(d Declaration) error {
 	return invalid("%s refused it and %s holds no other: put in a new one", d.Service, d.Source)
+}
+
+func revoked(d Declaration, name string, s Stored) error {
+	if d.Type == TypeOAuthToken {
+		return because(ErrNeedsConsent, "vault:%s was revoked at %s: %s", name, s.Updated.UTC().Format(time.RFC3339), consent(d))
+	}
+	return invalid("vault:%s was revoked at %s: put a new secret in with toolvault credential put %s", name, s.Updated.UTC().Format(time.RFC3339), name)
 }

@@ -44,13 +44,13 @@ func TestFind(t *testing.T) {
 		{"nobody's", Owner{Agent: "c"}, read, "", ErrNotDeclared},
 		{"another service", agent, scope.Need{Service: "hubspot"}, "", ErrNotDeclared},
 	} {
-		got, err := k.Find(c.owner, c.need.Service, c.need)
+		got, err := k.Find(c.owner, c.need.Service, "", c.need)
 		if got.ID != c.want || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 			t.Errorf("%s: got %q, %v", c.name, got.ID, err)
 		}
 	}
-	k.Configure([]Declaration{decl("new", agent, "chat:write")}, nil)
-	if _, err := k.Find(agent, "slack", read); !errors.Is(err, ErrScope) {
+	k.Configure([]Declaration{decl("new", agent, "chat:write")}, servicesFor(k.issuer.URL))
+	if _, err := k.Find(agent, "slack", "", read); !errors.Is(err, ErrScope) {
 		t.Errorf("after another config: %v", err)
 	}
 	if d := k.Declarations(); len(d) != 1 || d[0].ID != "new" {
@@ -179,11 +179,11 @@ func TestResolveRefuses(t *testing.T) {
 		{declare(TypeAPIKey, "file:"+unreadable), fs.ErrNotExist, "the file " + unreadable + " does not exist"},
 		{declare(TypeAPIKey, "file:/dev/null/key"), ErrInvalid, "the file /dev/null/key cannot be read: not a directory"},
 		{declare(TypeAPIKey, "vault:none"), ErrInvalid, "there is no vault:none: put it in with toolvault credential put none"},
-		{declare(TypeOAuthToken, "vault:none"), ErrNeedsConsent, "there is no vault:none: let a person consent, and put the new refresh token in with toolvault credential put none --type oauth_token --refresh"},
+		{declare(TypeOAuthToken, "vault:none"), ErrNeedsConsent, "there is no vault:none: a person has to consent, with toolvault connect slack --agent support-agent-1"},
 		{declare(TypeAPIKey, "vault:slack/a"), ErrInvalid, "the config declares it as api_key and vault:slack/a is stored as service_token: correct one of them"},
-		{declare(TypeAPIKey, "xoxb-literal"), ErrInvalid, `the source "xoxb-literal" is none of env:NAME, file:PATH and vault:NAME`},
+		{declare(TypeAPIKey, "xoxb-literal"), ErrInvalid, `the source "xoxb-literal" is none of env:NAME, file:PATH, vault:NAME and exec:PROGRAM`},
 		{other, ErrInvalid, "elsewhere takes no credential of type api_key: declare another type"},
-		{declare("basic", "env:TOOLVAULT_TEST_KEY"), ErrInvalid, "slack takes no credential of type basic: declare another type"},
+		{declare("bsic", "env:TOOLVAULT_TEST_KEY"), ErrInvalid, `the environment variable TOOLVAULT_TEST_KEY: "bsic" is no type of credential: use one of ` + strings.Join(Types(), ", ")},
 	} {
 		_, err := k.Resolve(t.Context(), c.d)
 		if !errors.Is(err, c.kind) || err.Error() != c.want {
@@ -285,7 +285,7 @@ func TestRunWaitsForRefreshes(t *testing.T) {
 		t.Fatal("Run does not end")
 	}
 	s, version, err := k.read(t.Context(), "slack/a")
-	if err != nil || version != 2 || s.Refresh.Reveal() != "refresh-1" {
+	if err != nil || version != 3 || s.Refresh.Reveal() != "refresh-1" {
 		t.Errorf("version %d, %v", version, err)
 	}
 }

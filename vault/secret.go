@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 )
@@ -35,6 +36,12 @@ func (s Secret) Reveal() string {
 
 // Empty reports whether there is no text.
 func (s Secret) Empty() bool { return s.text == nil }
+
+// same reports whether two secrets have the same text, in constant time for texts
+// of the same length.
+func (s Secret) same(other Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
+}
 
 func (s Secret) String() string               { return redacted }
 func (s Secret) GoString() string             { return redacted }

@@ -24,11 +24,11 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 		"exported":     struct{ Key Secret }{s},
 		"unexported":   hidden{s},
 		"deep":         &struct{ h []hidden }{[]hidden{{s}}},
-		"credential":   &Credential{ID: "x", Authorizer: header{Bearer, s}, secrets: []Secret{s}},
+		"credential":   &Credential{ID: "x", Authorizer: schemed{Bearer, s}, presented: s, secrets: []Secret{s}},
 		"app":          App{ClientSecret: s},
 		"stored":       Stored{Secret: s, Refresh: s},
 		"wrapped":      fmt.Errorf("failed with %v: %w", s, errors.New("x")),
-		"config of it": config{apps: map[string]App{"x": {ClientSecret: s}}},
+		"config of it": config{services: map[string]Service{"x": {App: App{ClientSecret: s}}}},
 	}
 	for name, v := range holders {
 		var out strings.Builder

@@ -4,11 +4,35 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 )
+
+// client is the app as the library knows it.
+func (a App) client() oauth2.Config {
+	c := oauth2.Config{
+		ClientID: a.ClientID, ClientSecret: a.ClientSecret.Reveal(),
+		Endpoint: oauth2.Endpoint{AuthURL: a.AuthURL, TokenURL: a.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
+	}
+	if a.ClientAuth == ClientBody || a.ClientSecret.Empty() {
+		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return c
+}
+
+// carrier makes the HTTP client for requests to the app's token endpoint.
+func (v *Vault) carrier(ctx context.Context, a App) context.Context {
+	client := v.http
+	if a.ClientAuth == ClientJSON {
+		c := *client
+		c.Transport = jsonBody{c.Transport}
+		client = &c
+	}
+	return context.WithValue(ctx, oauth2.HTTPClient, client)
+}
 
 // exchange trades a refresh token for a new access token (RFC 6749 section 6)
 // and returns the record that then stands for the credential. The error wraps
@@ -19,33 +43,35 @@ import (
 // (docs.slack.dev/reference/methods/oauth.v2.access), and may rotate the refresh
 // token or not. The library bounds the answer to 1 MiB.
 func (v *Vault) exchange(ctx context.Context, service string, app App, old Stored) (Stored, error) {
-	c := oauth2.Config{
-		ClientID: app.ClientID, ClientSecret: app.ClientSecret.Reveal(),
-		Endpoint: oauth2.Endpoint{TokenURL: app.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
-	}
-	if app.ClientAuthInBody || app.ClientSecret.Empty() {
-		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
-	}
-	asked := v.now()
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, v.http)
-	t, err := c.TokenSource(ctx, &oauth2.Token{RefreshToken: old.Refresh.Reveal()}).Token()
+	c := app.client()
+	asked := v.clock()
+	t, err := c.TokenSource(v.carrier(ctx, app), &oauth2.Token{RefreshToken: old.Refresh.Reveal()}).Token()
 	if err != nil {
 		return Stored{}, v.refusal(service, err)
 	}
+	next, err := granted(old, t, asked)
+	if err != nil {
+		return Stored{}, unanswered{because(ErrUnavailable, "the token endpoint of %s answered with a token that cannot be used: %w", service, err)}
+	}
+	return next, nil
+}
+
+// granted is the record after a token endpoint has answered. An answer without a
+// refresh token leaves the one that there was.
+func granted(old Stored, t *oauth2.Token, asked time.Time) (Stored, error) {
 	next := old
-	next.Secret, next.Refresh = NewSecret(t.AccessToken), NewSecret(t.RefreshToken)
-	next.Updated = asked.UTC()
-	next.Expires = time.Time{}
+	next.Secret = NewSecret(t.AccessToken)
+	if t.RefreshToken != "" {
+		next.Refresh = NewSecret(t.RefreshToken)
+	}
+	next.Issued, next.Expires = asked.UTC(), time.Time{}
 	if in := t.ExpiresIn; in > 0 {
 		next.Expires = asked.Add(time.Duration(min(in, maxLife)) * time.Second).UTC()
 	}
-	if granted, ok := t.Extra("scope").(string); ok && granted != "" && len(granted) <= 8<<10 {
-		next.Scope = granted
+	if scope, ok := t.Extra("scope").(string); ok && scope != "" && len(scope) <= 8<<10 {
+		next.Scope = scope
 	}
-	if err := next.check(); err != nil {
-		return Stored{}, because(ErrUnavailable, "the token endpoint of %s answered with a token that cannot be used: %w", service, err)
-	}
-	return next, nil
+	return next, next.check(asked)
 }
 
 // maxLife bounds what an upstream says of a token's life, in seconds.
@@ -58,7 +84,11 @@ func (v *Vault) refusal(service string, err error) error {
 	if !errors.As(err, &r) {
 		// The error of a request names the URL and the cause, neither secret;
 		// that of an answer that was not JSON quotes nothing of it.
-		return because(ErrUnavailable, "the token endpoint of %s cannot be reached: %w", service, err)
+		what := "answered with something that is no token"
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			what = "cannot be reached"
+		}
+		return unanswered{because(ErrUnavailable, "the token endpoint of %s %s: %w", service, what, err)}
 	}
 	code, status := r.ErrorCode, r.Response.StatusCode
 	if code == "" || len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") != "" {
@@ -76,5 +106,9 @@ func (v *Vault) refusal(service string, err error) error {
 	if status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout || status/100 == 2 {
 		return invalid("%s refused to refresh the token (HTTP %d, %s)", service, status, code)
 	}
-	return because(ErrUnavailable, "%s does not issue tokens just now (HTTP %d)", service, status)
+	err = because(ErrUnavailable, "%s does not issue tokens just now (HTTP %d)", service, status)
+	if status/100 == 5 { // what stands between may have lost the answer
+		err = unanswered{err}
+	}
+	return err
 }

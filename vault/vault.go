@@ -10,33 +10,75 @@ import (
 	"toolvault/auth/scope"
 )
 
-// Credential types, as in the config file.
+// Credential types, as in the config file. kinds.go says what each is.
 const (
-	TypeAPIKey       = "api_key"
-	TypeServiceToken = "service_token"
-	TypeOAuthToken   = "oauth_token"
+	TypeAPIKey            = "api_key"
+	TypeServiceToken      = "service_token"
+	TypeOAuthToken        = "oauth_token"
+	TypeClientCredentials = "client_credentials"
+	TypeJWTBearer         = "jwt_bearer"
+	TypeSignedRequest     = "signed_request"
+	TypeMTLS              = "mtls"
+	TypeSession           = "session"
+	TypeBasic             = "basic"
 )
 
 // Owner is whose credential it is: an agent, or an agent acting for a user.
 type Owner struct{ Agent, User string }
 
-// Scheme is how a service wants a credential presented: a header and what
-// stands before the secret in it.
+// Scheme is how a service wants a credential presented: in a header, in the
+// query, or as the user name of HTTP Basic.
 type Scheme struct {
 	Header string // "Authorization", "Api-Key", "X-Api-Key"
-	Prefix string // "Bearer " or ""
+	Prefix string // what stands before the secret in the header: "Bearer " or ""
+	Query  string // instead of a header: the name of a query parameter
+	Basic  bool   // instead of both: user name of Basic, with an empty password (RFC 7617)
+
+	Login *Login // of a session: how one begins
 }
 
 // Bearer is RFC 6750: Authorization: Bearer SECRET.
 var Bearer = Scheme{Header: "Authorization", Prefix: "Bearer "}
 
+// Login is how a service trades a name and a password for a session token.
+type Login struct {
+	Path           string        // below the service's base URL: "/api/session"
+	Name, Password string        // the fields of the JSON body that is posted
+	Token          string        // the field of the JSON answer that holds the token
+	Life           time.Duration // how long a session lasts, unless the service ends it
+}
+
 // Provider is a service's OAuth authorization server.
 type Provider struct {
+	Issuer                       string // where discovery begins (RFC 8414); "" where the URLs are known
 	AuthURL, TokenURL, RevokeURL string
-	ScopeSeparator               string // " " or ","; "" means a space
-	ClientAuthInBody             bool   // client id and secret as form fields, not Basic
-	PKCE                         bool
+	Scopes                       []string          // asked for at every consent, besides what the tools need
+	ScopeSeparator               string            // " " or ","; "" means a space
+	ClientAuth                   ClientAuth        // how the app proves who it is
+	PKCE                         bool              // the provider's page takes a code challenge (RFC 7636)
+	AuthParams                   map[string]string // further parameters of the authorization request: access_type=offline
+	UserScopeParam               string            // "user_scope" where user and bot scopes are asked for apart, as at Slack
+	Incremental                  bool              // a later consent may ask for the difference alone
+	AnnouncesIssuer              bool              // its answers name it (RFC 9207)
+	BearerRevoke                 bool              // RevokeURL takes the token itself as bearer, as at Slack, not RFC 7009
+	ScopeNames                   map[string]string // what it calls a scope of our catalogue, where that differs
+	UserScopes                   []string          // scopes that only a token of a user can have, with UserScopeParam
+	Optional                     []string          // scopes that not every account has: asked for under OptionalScopeParam
+	OptionalScopeParam           string            // "optional_scope", as at HubSpot; "": everything is asked for alike
+	Narrow                       string            // NarrowByRefresh, NarrowByExchange, or "": a token cannot be narrowed
+	Concurrency                  int               // token requests at the same time from one process; 0 means 8
 }
+
+// ClientAuth is how an OAuth client proves who it is at a token endpoint (RFC
+// 6749 section 2.3.1).
+type ClientAuth string
+
+// Ways of client authentication.
+const (
+	ClientBasic ClientAuth = ""     // HTTP Basic, a form
+	ClientBody  ClientAuth = "body" // id and secret as form fields
+	ClientJSON  ClientAuth = "json" // HTTP Basic, and a JSON object instead of a form, as at Notion
+)
 
 // Declaration says that an owner has a credential for a service. It comes from
 // the config file (or the sandbox) and holds no secret, only where it is.
@@ -45,8 +87,11 @@ type Declaration struct {
 	Owner   Owner
 	Service string
 	Type    string // TypeAPIKey, …
-	Source  string // "env:NAME", "file:PATH", "vault:NAME"
+	Source  string // "env:NAME", "file:PATH", "vault:NAME", "exec:PROGRAM ARGUMENT…"
 	Scope   scope.Set
+	Account string            // which of the owner's accounts of the service; "" where there is one
+	Broker  bool              // may be released to the agent itself
+	Params  map[string]string // what the type needs besides the secret, by config key: "username", "token_url"
 }
 
 // Authorizer puts a credential on a request.
@@ -62,10 +107,13 @@ type Credential struct {
 	Type    string
 	Scope   scope.Set
 	Expires time.Time // of an access token; zero: unknown or never
+	Account string    // whose it is, as the service says; "" where that is not known
 	Authorizer
 
-	decl    Declaration
-	secrets []Secret
+	decl      Declaration
+	presented Secret  // what goes onto requests
+	target    *target // how a token that was obtained is replaced; nil: it was not
+	secrets   []Secret
 }
 
 // Secrets are all values that must not be seen in anything that leaves the

@@ -36,6 +36,7 @@ func (v *Vault) reach() error {
 // second. Only while it runs are records kept in memory at all, and not while
 // the store cannot be reached, since nobody could then tell of a revocation.
 // While it runs, Resolve fails where the store does not answer (see Reachable).
+// Tokens in use are renewed before they end.
 // It returns after refreshes under way have ended (30 seconds at most), and always
 // nil.
 func (v *Vault) Run(ctx context.Context) error {
@@ -48,8 +49,21 @@ func (v *Vault) Run(ctx context.Context) error {
 	v.answered.Store(&now)
 	v.cache.turn(true)
 	defer v.cache.turn(false)
+	v.setClock(ctx)
 	lost := make(chan bool)
 	go v.beat(ctx, lost)
+	ahead := make(chan struct{})
+	go func() {
+		defer close(ahead)
+		v.keepAhead(ctx)
+	}()
+	defer func() { <-ahead }()
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		v.keepUsage(ctx)
+	}()
+	defer func() { <-saved }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,12 +83,15 @@ func (v *Vault) Run(ctx context.Context) error {
 				return nil
 			case e.Key == "":
 				v.cache.flush()
+				v.changes.tell("")
 				v.reload(ctx)
 			case e.Key == keyringKey:
 				v.reload(ctx)
 			default:
 				if name, ok := strings.CutPrefix(e.Key, recordPrefix); ok {
 					v.cache.drop(name)
+					v.changes.tell(name)
+					v.lately.changed(name)
 				}
 			}
 		}
@@ -84,7 +101,11 @@ func (v *Vault) Run(ctx context.Context) error {
 func (v *Vault) reload(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	if err := v.keyring.Reload(ctx); err != nil && ctx.Err() == nil {
+	err := v.keyring.Reload(ctx)
+	if errors.Is(err, ErrWrongMasterKey) && !v.keyring.newlyForeign(ctx) {
+		return
+	}
+	if err != nil && ctx.Err() == nil {
 		v.log.Error("the keyring could not be read again", "error", err)
 	}
 }
@@ -105,7 +126,11 @@ func (v *Vault) beat(ctx context.Context, lost chan<- bool) {
 		}
 		now := time.Now() // what the answer says was true no earlier
 		asked, cancel := context.WithTimeout(ctx, beatTimeout)
-		_, err := v.store.Get(asked, keyringKey)
+		item, err := v.store.Get(asked, keyringKey)
+		if err == nil {
+			v.keyring.confirm(item, now)
+			v.setClock(asked)
+		}
 		cancel()
 		if errors.Is(err, store.ErrNotFound) {
 			err = nil // an answer too, if a bad one: reload says so

@@ -100,7 +100,7 @@ func TestStoreHangsInRefresh(t *testing.T) {
 	r.Hang()
 	defer r.Resume()
 	start := time.Now()
-	if _, err := k.freshen(t.Context(), oauth, "slack/a", s, version); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, ErrUnavailable) {
+	if _, err := k.freshen(t.Context(), k.grant(oauth, "slack/a"), s, version); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 	if took := time.Since(start); took > 3*time.Second {

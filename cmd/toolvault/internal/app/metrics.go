@@ -19,6 +19,7 @@ type Metrics struct {
 	seconds   *prometheus.HistogramVec
 	refused   prometheus.Counter
 	refreshes *prometheus.CounterVec
+	states    *prometheus.CounterVec
 }
 
 func newMetrics(version string) *Metrics {
@@ -35,14 +36,17 @@ func newMetrics(version string) *Metrics {
 			Name: "toolvault_refused_tokens_total", Help: "Requests refused for their bearer token.",
 		}),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "toolvault_credential_refreshes_total", Help: "Refreshes of OAuth credentials, by service and outcome.",
+			Name: "toolvault_credential_refreshes_total", Help: "Refreshes of credentials, by service and outcome.",
 		}, []string{"service", "outcome"}),
+		states: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolvault_credential_states_total", Help: "Changes of credentials to a state, by service and state (needs_consent, broken, ok).",
+		}, []string{"service", "state"}),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "toolvault_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.calls, m.seconds, m.refused, m.refreshes, info,
+	m.registry.MustRegister(m.calls, m.seconds, m.refused, m.refreshes, m.states, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -52,7 +56,11 @@ func (m *Metrics) call(tool, outcome string, d time.Duration) {
 	m.seconds.WithLabelValues(tool).Observe(d.Seconds())
 }
 
-func (m *Metrics) refresh(e vault.Event) {
+func (m *Metrics) credential(e vault.Event) {
+	if e.Kind == vault.EventState {
+		m.states.WithLabelValues(e.Service, string(e.State)).Inc()
+		return
+	}
 	outcome := "ok"
 	if e.Err != nil {
 		outcome = "failed"

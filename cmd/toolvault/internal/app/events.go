@@ -1,0 +1,34 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"toolvault/audit"
+	"toolvault/vault"
+)
+
+// observeVault tells everybody who has to know of a refresh or of a credential
+// that has changed its state: the audit log, the metrics and the webhook.
+func (a *App) observeVault(e vault.Event) {
+	a.Metrics.credential(e)
+	r := audit.Record{
+		Phase: audit.PhaseEvent, Event: "credential." + e.Kind, Service: e.Service, Agent: e.Owner.Agent, User: e.Owner.User,
+		CredentialID: e.ID, CredentialVersion: e.Version, CredentialType: e.Type, Outcome: "ok",
+	}
+	switch {
+	case e.Err != nil:
+		r.Outcome, r.Message = "failed", a.Redactor.Text(e.Err.Error())
+	case e.Kind == vault.EventState:
+		r.Outcome, r.Message = string(e.State), a.Redactor.Text(e.Reason)
+		a.notifier.tell(notice{
+			Type: "credential.state", Credential: e.ID, Agent: e.Owner.Agent, User: e.Owner.User,
+			Service: e.Service, State: string(e.State), Reason: r.Message,
+		})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := a.Log.Append(ctx, r); err != nil {
+		a.Logger.Error("an event of a credential could not be recorded", "credential", e.ID, "event", e.Kind, "error", err)
+	}
+}
