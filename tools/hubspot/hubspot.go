@@ -60,12 +60,17 @@ func newService(now func() time.Time) tools.Service {
 			vault.TypeOAuthToken:   vault.Bearer,
 		},
 		OAuth: &vault.Provider{
-			AuthURL:          "https://app.hubspot.com/oauth/authorize",
-			TokenURL:         base + oauthPath,
-			RevokeURL:        base + oauthPath + "/revoke",
-			ScopeSeparator:   " ",
-			ClientAuthInBody: true,
-			PKCE:             true,
+			AuthURL:        "https://app.hubspot.com/oauth/authorize",
+			TokenURL:       base + oauthPath,
+			RevokeURL:      base + oauthPath + "/revoke",
+			ScopeSeparator: " ",
+			ClientAuth:     vault.ClientBody,
+			PKCE:           true,
+			Scopes:         []string{"oauth"}, // of every app: which account it is
+			ScopeNames:     scopeNames(),
+			// What an account's plan lacks would fail the whole consent.
+			Optional:           optionalScopes(),
+			OptionalScopeParam: "optional_scope",
 		},
 		Tools: []tools.Tool{
 			tools.New("hubspot_search_objects", s.searchObjects),
@@ -104,6 +109,29 @@ func scopes() *scope.Catalog {
 		scope.Def{Name: "tickets", Write: true, Implies: []string{"crm.objects.tickets.read", "crm.objects.tickets.write"}},
 	)
 	return scope.NewCatalog(name, defs...)
+}
+
+// scopeNames are the scopes of HubSpot's that stand for ours: activities go by
+// that of contacts, and "tickets" is one for both directions
+// (developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/scopes).
+func scopeNames() map[string]string {
+	names := map[string]string{}
+	for _, verb := range []string{"read", "write"} {
+		for _, activity := range []string{"notes", "tasks", "calls", "meetings", "emails"} {
+			names["crm.objects."+activity+"."+verb] = "crm.objects.contacts." + verb
+		}
+		names["crm.objects.tickets."+verb] = "tickets"
+	}
+	return names
+}
+
+// optionalScopes belong to records that only larger plans have.
+func optionalScopes() []string {
+	var all []string
+	for _, kind := range []string{"leads", "line_items", "products", "quotes", "custom"} {
+		all = append(all, "crm.objects."+kind+".read", "crm.objects."+kind+".write")
+	}
+	return all
 }
 
 // probe asks which account the token belongs to.

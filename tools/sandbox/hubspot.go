@@ -21,8 +21,11 @@ type hubspotPortal struct {
 	links   map[hubspotLink]bool        // both directions
 	owners  []hubspotOwner
 	tokens  map[string]*hubspotToken // by access token
+	refresh map[string][]string      // scopes, by refresh token
 	issued  int
 	nextID  int64
+
+	consents *consents
 }
 
 type hubspotRecord struct {
@@ -46,6 +49,8 @@ const (
 	hubspotPortalID = 48219057
 	hubspotClientID = "6f0c1c1e-4c0b-4f43-9a3d-2d1c6c0f7a11"
 	hubspotTokenTTL = 30 * time.Minute
+
+	hubspotAuthorize = "/oauth/authorize"
 )
 
 // hubspotScopes are what the app of the sandbox has been granted.
@@ -60,13 +65,15 @@ func NewHubSpot() *Double { return newHubSpot(time.Now) }
 
 func newHubSpot(now func() time.Time) *Double {
 	p := &hubspotPortal{now: now, records: map[string][]*hubspotRecord{}, links: map[hubspotLink]bool{}, tokens: map[string]*hubspotToken{}}
+	p.refresh = map[string][]string{hubspotRefresh(): hubspotScopes}
+	p.consents = newConsents("HubSpot", hubspotClientID, hubspotScopes, now)
 	p.seed()
 	p.routes()
 	return &Double{
 		Service: "hubspot", Handler: p,
 		Secret: p.issue(hubspotScopes), Refresh: hubspotRefresh(),
 		ClientID: hubspotClientID, ClientSecret: fake("hubspot client secret", 36),
-		ExpireTokens: p.expire,
+		Authorize: hubspotAuthorize, ExpireTokens: p.expire,
 	}
 }
 
@@ -140,6 +147,12 @@ func (p *hubspotPortal) routes() {
 	p.mux.HandleFunc("GET /crm/owners/"+hubspotVersion, p.signed([]string{"crm.objects.owners.read"}, p.listOwners))
 	p.mux.HandleFunc("GET /account-info/"+hubspotVersion+"/details", p.signed(nil, p.details))
 	p.mux.HandleFunc("POST /oauth/"+hubspotVersion+"/token", p.token)
+	p.mux.HandleFunc("POST /oauth/"+hubspotVersion+"/token/revoke", p.revoke)
+	p.mux.HandleFunc("POST "+hubspotAuthorize, p.consents.answered)
+	p.mux.HandleFunc("GET "+hubspotAuthorize, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		p.consents.show(w, r, words(q.Get("scope")), words(q.Get("optional_scope")), nil)
+	})
 	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "resource not found", nil)
 	})
@@ -211,34 +224,6 @@ func hubspotType(name string) string {
 		}
 	}
 	return ""
-}
-
-// token is the OAuth endpoint. A refresh token is good for many uses, and the
-// same comes back.
-func (p *hubspotPortal) token(w http.ResponseWriter, r *http.Request) {
-	refuse := func(code, status, text string) {
-		p.send(w, http.StatusBadRequest, answerOf("error", code, "error_description", text, "status", status, "message", text))
-	}
-	if err := r.ParseForm(); err != nil {
-		refuse("invalid_request", "BAD_REQUEST", "the form cannot be read")
-		return
-	}
-	f := r.PostForm
-	switch {
-	case f.Get("grant_type") != "refresh_token":
-		refuse("unsupported_grant_type", "BAD_GRANT_TYPE", "grant_type must be one of authorization_code, refresh_token")
-	case f.Get("client_id") != hubspotClientID:
-		refuse("invalid_client", "BAD_CLIENT_ID", "missing or unknown client id")
-	case f.Get("client_secret") != fake("hubspot client secret", 36):
-		refuse("invalid_client", "BAD_CLIENT_SECRET", "missing or invalid client secret")
-	case f.Get("refresh_token") != hubspotRefresh():
-		refuse("invalid_grant", "BAD_REFRESH_TOKEN", "refresh token is invalid, expired or revoked")
-	default:
-		p.send(w, http.StatusOK, answer{
-			"access_token": p.issue(hubspotScopes), "refresh_token": hubspotRefresh(), "expires_in": int(hubspotTokenTTL.Seconds()),
-			"token_type": "bearer", "token_use": "access_token", "hub_id": hubspotPortalID, "user_id": 71920344, "scopes": hubspotScopes,
-		})
-	}
 }
 
 func (p *hubspotPortal) details(w http.ResponseWriter, _ *http.Request) {

@@ -20,9 +20,10 @@ type slackWorkspace struct {
 	people   []*slackPerson
 	channels []*slackChannel
 	tokens   map[string]*slackToken // by access token
-	refresh  map[string]bool        // refresh tokens that are still good
-	issued   int                    // tokens so far
-	last     time.Time              // of the newest message
+	refresh  map[string]slackGrant  // refresh tokens that are still good
+	consents *consents
+	issued   int       // tokens so far
+	last     time.Time // of the newest message
 }
 
 type slackPerson struct {
@@ -52,6 +53,12 @@ type slackReaction struct {
 	users []string
 }
 
+// slackGrant is what a refresh token renews.
+type slackGrant struct {
+	kind   string // "bot" or "user"
+	scopes []string
+}
+
 type slackToken struct {
 	scopes  []string
 	expires time.Time // zero: never
@@ -66,6 +73,8 @@ const (
 	slackBotUser  = "U07TVSANDBX"
 	slackClientID = "7351902846115.7402915538862"
 	slackTokenTTL = 12 * time.Hour
+
+	slackAuthorize = "/oauth/v2/authorize"
 )
 
 // slackScopes are what the app of the sandbox has been granted.
@@ -74,22 +83,26 @@ var slackScopes = []string{
 	"chat:write", "im:write", "users:read", "users:read.email", "reactions:read", "reactions:write",
 }
 
+// slackUserScopes are what it may ask a user for, besides.
+var slackUserScopes = []string{"search:read"}
+
 // NewSlack returns a double of Slack. Secret is a bot token that never ends;
 // Refresh starts token rotation, with access tokens of twelve hours and refresh
 // tokens for one use. ExpireTokens ends the rotated ones.
 func NewSlack() *Double { return newSlack(time.Now) }
 
 func newSlack(now func() time.Time) *Double {
-	w := &slackWorkspace{now: now, tokens: map[string]*slackToken{}, refresh: map[string]bool{}}
+	w := &slackWorkspace{now: now, tokens: map[string]*slackToken{}, refresh: map[string]slackGrant{}}
+	w.consents = newConsents("Slack", slackClientID, append(slices.Clone(slackScopes), slackUserScopes...), now)
 	w.seed()
 	secret := "xoxb-" + "7351902846115-7402915538862-" + fake("slack bot token", 24)
 	w.tokens[secret] = &slackToken{scopes: slackScopes}
 	first := "xoxe-1-" + fake("slack refresh token", 40)
-	w.refresh[first] = true
+	w.refresh[first] = slackGrant{"bot", slackScopes}
 	return &Double{
 		Service: "slack", Base: "/api", Handler: w,
 		Secret: secret, Refresh: first, ClientID: slackClientID, ClientSecret: fake("slack client secret", 32),
-		ExpireTokens: w.expire,
+		Authorize: slackAuthorize, ExpireTokens: w.expire,
 	}
 }
 
@@ -158,6 +171,7 @@ func (w *slackWorkspace) methods() map[string]slackMethod {
 	history := []string{"channels:history", "groups:history", "im:history", "mpim:history"}
 	return map[string]slackMethod{
 		"auth.test":             {w.authTest, nil},
+		"auth.revoke":           {w.authRevoke, nil},
 		"conversations.list":    {w.conversationsList, read},
 		"users.conversations":   {w.usersConversations, read},
 		"conversations.info":    {w.conversationsInfo, read},
@@ -176,6 +190,15 @@ func (w *slackWorkspace) methods() map[string]slackMethod {
 func (w *slackWorkspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if r.URL.Path == slackAuthorize {
+		if r.Method == http.MethodPost {
+			w.consents.answered(rw, r)
+			return
+		}
+		q := r.URL.Query()
+		w.consents.show(rw, r, words(q.Get("scope")), nil, words(q.Get("user_scope")))
+		return
+	}
 	name, ok := strings.CutPrefix(r.URL.Path, "/api/")
 	if !ok {
 		http.NotFound(rw, r)
@@ -230,36 +253,6 @@ func sendSlack(rw http.ResponseWriter, a answer) {
 	}
 	rw.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_ = json.NewEncoder(rw).Encode(a)
-}
-
-// oauthAccess refreshes: a refresh token is for one use. The app may name itself
-// by HTTP Basic, as Slack's pages prefer, or in the form.
-func (w *slackWorkspace) oauthAccess(r *http.Request) answer {
-	id, secret, basic := r.BasicAuth()
-	if !basic {
-		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	}
-	switch {
-	case id != slackClientID:
-		return slackError("invalid_client_id")
-	case secret != fake("slack client secret", 32):
-		return slackError("bad_client_secret")
-	case r.PostForm.Get("grant_type") != "refresh_token":
-		return slackError("invalid_grant_type")
-	case !w.refresh[r.PostForm.Get("refresh_token")]:
-		return slackError("invalid_refresh_token")
-	}
-	delete(w.refresh, r.PostForm.Get("refresh_token"))
-	w.issued++
-	mark := strings.Repeat("+", w.issued)
-	access, next := "xoxe.xoxb-"+"1-"+fake("slack access"+mark, 40), "xoxe-1-"+fake("slack refresh"+mark, 40)
-	w.tokens[access] = &slackToken{scopes: slackScopes, expires: w.now().Add(slackTokenTTL)}
-	w.refresh[next] = true
-	return answer{
-		"access_token": access, "refresh_token": next, "expires_in": int(slackTokenTTL.Seconds()), "token_type": "bot",
-		"scope": strings.Join(slackScopes, ","), "bot_user_id": slackBotUser, "app_id": slackApp,
-		"team": answerOf("id", slackTeam, "name", slackTeamName), "enterprise": nil, "is_enterprise_install": false,
-	}
 }
 
 func answerOf(pairs ...string) map[string]string {

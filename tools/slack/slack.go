@@ -54,11 +54,20 @@ func newService(now func() time.Time) tools.Service {
 			vault.TypeServiceToken: vault.Bearer,
 			vault.TypeOAuthToken:   vault.Bearer,
 		},
-		// No RevokeURL: Slack's auth.revoke is no RFC 7009 endpoint.
+		// No PKCE for an app with a secret: Slack refuses it unless the app opts in,
+		// and then ends refresh tokens after 30 days (docs.slack.dev/changelog,
+		// 2026-03-30). A token of a user is asked for, and comes, apart from the
+		// app's own.
 		OAuth: &vault.Provider{
 			AuthURL:        "https://slack.com/oauth/v2/authorize",
 			TokenURL:       base + "/oauth.v2.access",
+			RevokeURL:      base + "/auth.revoke",
+			BearerRevoke:   true,
 			ScopeSeparator: ",",
+			UserScopeParam: "user_scope",
+			UserScopes: []string{
+				"channels:write", "reminders:write", "search:read", "search:read.private", "search:read.im", "search:read.mpim",
+			},
 		},
 		Tools: []tools.Tool{
 			tools.New("slack_list_channels", s.listChannels),
