@@ -29,7 +29,7 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 		failure.Kind = fault.Cancelled // the service is not to blame
 	}
 	if failure != nil {
-		result = Result{CallID: c.callID, Failure: c.presentable(failure)}
+		result = Result{CallID: c.callID, Failure: c.presentable(failure), Question: c.question, BadState: c.badState}
 		result.Text = result.Failure.Message
 		if failure.Kind == fault.Internal {
 			c.g.Logger.Error("call failed", "call_id", c.callID, "tool", c.call.Tool, "error", c.secrets.Text(failure.Error()))
@@ -52,6 +52,7 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 		}
 		result = Result{CallID: c.callID, Failure: f, Text: f.Message}
 	}
+	result.Account = c.acted()
 	outcome := "ok"
 	if result.Failure != nil {
 		outcome = string(result.Failure.Kind)
@@ -67,6 +68,9 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 // shape turns a handler's output into a result: the structured form, the text,
 // and no secret in either.
 func (c *passage) shape(result *Result, out any) *fault.Error {
+	if k, ok := out.(*kept); ok {
+		return c.restore(result, k)
+	}
 	var buf bytes.Buffer
 	buf.Grow(1024)
 	enc := json.NewEncoder(&buf)
@@ -125,7 +129,8 @@ func (c *passage) record(phase audit.Phase) audit.Record {
 		CallID: c.callID, ToolCallID: text(c.call.ToolCallID), CorrelationID: text(c.call.CorrelationID),
 		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task, TokenID: c.id.TokenID,
 		ClientName: text(c.call.Client.Name), ClientVersion: text(c.call.Client.Version), Transport: c.call.Transport,
-		Tool: text(c.call.Tool), Rule: text(c.rule), CredentialID: c.decl.ID,
+		Tool: text(c.call.Tool), Rule: text(c.rule), CredentialID: c.decl.ID, RepeatOf: c.repeatOf,
+		Account: c.account, AccountLabel: c.label,
 	}
 	if c.bound != nil {
 		r.Service, r.ToolDigest, r.Write = c.bound.service.Name, c.bound.schema.Digest, c.bound.schema.Write()
@@ -170,6 +175,7 @@ func (c *passage) outcome(r *audit.Record, result Result) {
 	} else if result.Structured != nil {
 		r.Result, r.ResultDigest, r.ResultBytes = audit.Bound(c.recorded, maxRecorded)
 	}
+	r.Message = c.asked(r.Message)
 	if c.client != nil {
 		s := c.client.Stats()
 		r.Retries, r.UpstreamID = s.Retries, c.secrets.Text(s.RequestID)

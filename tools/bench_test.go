@@ -18,6 +18,7 @@ import (
 	"toolvault/schemas"
 	"toolvault/tools"
 	"toolvault/tools/hubspot"
+	"toolvault/tools/idempotency"
 	"toolvault/tools/slack"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -63,11 +64,11 @@ func BenchmarkCall(b *testing.B) {
 	defer func() { _ = st.Close() }()
 	keyring, err := vault.OpenKeyring(b.Context(), st, vault.NewMasterKey())
 	check(b, err)
-	schemes, catalogs := map[string]map[string]vault.Scheme{}, scope.Catalogs{}
+	upstreams, catalogs := map[string]vault.Service{}, scope.Catalogs{}
 	for _, s := range services {
-		schemes[s.Name], catalogs[s.Name] = s.Auth, s.Scopes
+		upstreams[s.Name], catalogs[s.Name] = vault.Service{Schemes: s.Auth}, s.Scopes
 	}
-	v := vault.New(vault.Options{Store: st, Keyring: keyring, Schemes: schemes})
+	v := vault.New(vault.Options{Store: st, Keyring: keyring})
 	var declared []vault.Declaration
 	for i, text := range []string{"crm.objects.contacts.read", "chat:write"} {
 		s := services[i]
@@ -80,7 +81,7 @@ func BenchmarkCall(b *testing.B) {
 			Type: vault.TypeServiceToken, Source: "vault:" + s.Name + "/bench", Scope: granted,
 		})
 	}
-	v.Configure(declared, nil)
+	v.Configure(declared, upstreams)
 	running := make(chan error)
 	ctx, stop := context.WithCancel(b.Context())
 	go func() { running <- v.Run(ctx) }() // only then does it keep records in memory
@@ -91,6 +92,7 @@ func BenchmarkCall(b *testing.B) {
 	g, err := tools.NewGateway(tools.Options{
 		Services: services, Schemas: files, Pool: upstream.NewPool(answering(likeHubSpotAndSlack)), Vault: v, Log: log,
 		Redactor: audit.NewRedactor(), Active: func(string) bool { return true }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Ledger: idempotency.New(idempotency.Options{Store: st, Sealer: keyring, Now: time.Now}),
 	})
 	check(b, err)
 	var shapes []auth.ToolShape
@@ -108,24 +110,29 @@ func BenchmarkCall(b *testing.B) {
 	id := auth.Identity{Agent: "a1", TokenID: "0192f0c1-0000-7000-8000-000000000000", Grants: grants}
 
 	var n atomic.Int64
-	one := func(tool, arguments string) {
+	one := func(tool, arguments, key string) {
 		i := n.Add(1)
+		if key != "" {
+			key += fmt.Sprint(i)
+		}
 		r := g.Call(b.Context(), id, tools.Call{
 			Tool: tool, Arguments: json.RawMessage(fmt.Sprintf(arguments, 1000+i)), ToolCallID: fmt.Sprint(i),
 			CorrelationID: "4bf92f3577b34da6a3ce929d0e0e4736", Client: tools.ClientInfo{Name: "bench", Version: "1"}, Transport: "http",
+			IdempotencyKey: key,
 		})
 		if r.Failure != nil {
 			b.Error(r.Failure)
 		}
 	}
-	for _, c := range [][3]string{
+	for _, c := range [][4]string{
 		{"read", "hubspot_get_object", `{"object_type":"contacts","id":"%d"}`},
 		{"write", "slack_post_message", `{"channel":"C0123456789","text":"message %d"}`},
+		{"write-with-key", "slack_post_message", `{"channel":"C0123456789","text":"message %d"}`, "toolu_01AbCdEfGhIjKlMnOpQrStUv"},
 	} {
 		b.Run(c[0], func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				one(c[1], c[2])
+				one(c[1], c[2], c[3])
 			}
 		})
 		b.Run(c[0]+"-64", func(b *testing.B) {
@@ -133,7 +140,7 @@ func BenchmarkCall(b *testing.B) {
 			b.SetParallelism(32)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					one(c[1], c[2])
+					one(c[1], c[2], c[3])
 				}
 			})
 		})

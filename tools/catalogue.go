@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"toolvault/auth"
 	"toolvault/auth/scope"
 	"toolvault/schemas"
 	"toolvault/schemas/near"
@@ -25,6 +26,8 @@ type bound struct {
 	schema   schemas.Tool
 	service  Service
 	template scope.Need // its Name may hold a placeholder
+	slots    slots      // of the schema, for the argument that chooses an account
+	forms    asking
 }
 
 // SetServices puts services in force, with the base URLs that they have now, for
@@ -72,6 +75,10 @@ func bind(s Service, t Tool, file schemas.Tool) (*bound, error) {
 			return nil, fmt.Errorf("schemas/%s/%s.json: the tool changes something, and the scope %q only reads", s.Name, t.Name, d.Name)
 		}
 		b.template.Name = d.Name
+	}
+	var err error
+	if b.slots, err = findSlots(file.Input, auth.Account); err != nil {
+		return nil, fmt.Errorf("schemas/%s/%s.json: input: %w", s.Name, t.Name, err)
 	}
 	return b, nil
 }

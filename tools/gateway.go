@@ -13,6 +13,8 @@ import (
 	"toolvault/auth/scope"
 	"toolvault/schemas"
 	"toolvault/tools/fault"
+	"toolvault/tools/idempotency"
+	"toolvault/tools/requeststate"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
@@ -28,10 +30,13 @@ const (
 
 // Vault is what the path needs of the vault.
 type Vault interface {
-	Find(owner vault.Owner, service string, need scope.Need) (vault.Declaration, error)
+	Find(owner vault.Owner, service, account string, need scope.Need) (vault.Declaration, error)
+	Held(owner vault.Owner, service string) []vault.Declaration
+	Accounts(owner vault.Owner, service string) []string
 	Resolve(context.Context, vault.Declaration) (*vault.Credential, error)
 	Renew(context.Context, *vault.Credential) (*vault.Credential, error)
-	Declarations() []vault.Declaration
+	Release(ctx context.Context, d vault.Declaration, scopes []string) (vault.Released, error)
+	Narrows(vault.Declaration) bool
 }
 
 // Log is where records become durable.
@@ -39,8 +44,8 @@ type Log interface {
 	Append(context.Context, audit.Record) (audit.Receipt, error)
 }
 
-// Options is what a gateway is made of. All of it is required but Observe and
-// Timeout.
+// Options is what a gateway is made of. All of it is required but Ledger,
+// Consent, States, Patience, Observe and Timeout.
 type Options struct {
 	Services []Service
 	Schemas  []schemas.Tool
@@ -51,6 +56,13 @@ type Options struct {
 	Active   func(agent string) bool // known, and not suspended
 	Now      func() time.Time
 	Logger   *slog.Logger
+	Ledger   *idempotency.Ledger  // of writes with an idempotency key; nil: keys are ignored
+	Consent  Consent              // of people, for grants that are missing; nil: nobody can be asked
+	States   *requeststate.States // of questions to clients; nil: none can be asked that needs one
+
+	// Patience is how long a call waits for the grant of a person who has agreed to
+	// give it, at most half of its time; 0: not at all.
+	Patience time.Duration
 
 	Timeout time.Duration                               // of one call; 0 means DefaultTimeout
 	Observe func(tool, outcome string, d time.Duration) // for metrics
@@ -92,7 +104,8 @@ func (g *Gateway) Call(ctx context.Context, id auth.Identity, call Call) Result 
 	defer cancel()
 
 	out, failure := c.run(ctx)
-	return c.answer(ctx, out, failure)
+	failure = c.ask(ctx, failure) // would a person's consent mend it?
+	return c.settle(ctx, c.answer(ctx, out, failure))
 }
 
 // run is the list in design.md, one step a line.
@@ -106,12 +119,23 @@ func (c *passage) run(ctx context.Context) (any, *fault.Error) {
 	if err := c.authorize(ctx); err != nil { // may it?
 		return nil, err
 	}
+	if err := c.recognise(ctx); err != nil { // is it made again after a question?
+		return nil, err
+	}
+	if first, err := c.once(ctx); first != nil || err != nil { // has it been done before?
+		return first, err
+	}
+	if err := c.resume(ctx); err != nil { // what did the user say, who was asked?
+		return nil, err
+	}
 	if err := c.resolve(ctx); err != nil { // with what?
 		return nil, err
 	}
 	if err := c.intend(ctx); err != nil { // write the intent, if it changes something
 		return nil, err
 	}
+	ctx, cancel := c.outlast(ctx)
+	defer cancel()
 	return c.do(ctx) // do it
 }
 
@@ -135,24 +159,10 @@ func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
 	if g.policy(id.Agent).Hides(call.Tool) {
 		return "", false
 	}
-	for _, set := range g.granted(id)[need.Service] {
-		if set.AllowsAny(b.template) {
-			return need.String(), true
-		}
+	if _, ok := g.offer(id, b); ok {
+		return need.String(), true
 	}
 	return "", false
-}
-
-// granted is what the credentials that are registered for the identity allow, by
-// service.
-func (g *Gateway) granted(id auth.Identity) map[string][]scope.Set {
-	sets := map[string][]scope.Set{}
-	for _, d := range g.Vault.Declarations() {
-		if d.Owner.Agent == id.Agent && (d.Owner.User == "" || d.Owner.User == id.User) {
-			sets[d.Service] = append(sets[d.Service], d.Scope)
-		}
-	}
-	return sets
 }
 
 // Denied records a call that a transport refused because of what Missing said,
@@ -171,18 +181,14 @@ func (g *Gateway) Denied(ctx context.Context, id auth.Identity, call Call, neede
 // a call instead.
 func (g *Gateway) List(id auth.Identity) []schemas.Tool {
 	cat := g.catalogue.Load()
-	granted := g.granted(id)
 	policy := g.policy(id.Agent)
 	var list []schemas.Tool
 	for _, b := range cat.order {
 		if !id.Grants.AllowsAny(b.template) || policy.Hides(b.schema.Name) {
 			continue
 		}
-		for _, set := range granted[b.service.Name] {
-			if set.AllowsAny(b.template) {
-				list = append(list, b.schema)
-				break
-			}
+		if tool, ok := g.offer(id, b); ok {
+			list = append(list, tool)
 		}
 	}
 	return list

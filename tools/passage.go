@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"toolvault/auth/scope"
 	"toolvault/schemas"
 	"toolvault/tools/fault"
+	"toolvault/tools/idempotency"
+	"toolvault/tools/requeststate"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 	"toolvault/vault/store"
@@ -32,6 +35,9 @@ type passage struct {
 	timeout  time.Duration
 	bound    *bound
 	args     schemas.Arguments
+	account  string // of the service, by its name in the config; "": it has none there
+	ofMany   bool   // the caller has several of the service
+	label    string // what the service calls the account
 	need     scope.Need
 	rule     string
 	decl     vault.Declaration
@@ -41,7 +47,13 @@ type passage struct {
 	secrets  audit.Secrets // and the search for it
 	intended bool          // an intent is in the log
 	redacted redactedArguments
-	recorded json.RawMessage // the result, as the log may hold it
+	recorded json.RawMessage     // the result, as the log may hold it
+	claim    *idempotency.Claim  // of the call's idempotency key
+	repeatOf string              // the call that had the key first
+	state    *requeststate.State // of the question that this call answers
+	askedBy  string              // the call that was answered with it
+	badState bool                // the requestState is not good: a mistake in the protocol
+	question *Question           // what the client can ask its user
 }
 
 func (g *Gateway) begin(id auth.Identity, call Call) *passage {
@@ -74,16 +86,26 @@ func (c *passage) validate() *fault.Error {
 	if n := len(c.call.Arguments); n > maxArguments {
 		return fault.New(fault.InvalidArguments, "The arguments are %d bytes; a call takes %d at most. Send less.", n, maxArguments)
 	}
-	args, err := c.bound.schema.Validate(c.call.Arguments)
+	rest, wrong, failure := c.choose()
+	if failure != nil {
+		return failure
+	}
+	args, err := c.bound.schema.Validate(rest)
 	var invalid *schemas.InvalidError
+	if err == nil && wrong != "" {
+		err = &schemas.InvalidError{Tool: c.bound.schema.Name}
+	}
 	switch {
 	case errors.As(err, &invalid):
+		if wrong != "" {
+			invalid.Fields = append([]string{wrong}, invalid.Fields...)
+		}
 		return fault.New(fault.InvalidArguments, "%s", invalid.Error())
 	case err != nil:
 		return fault.From(err)
 	}
 	c.args = args
-	return nil
+	return c.chosen()
 }
 
 // authorize computes the effective permission: the token's scopes, the
@@ -101,7 +123,7 @@ func (c *passage) authorize(ctx context.Context) *fault.Error {
 	if !c.id.Grants.Allows(need) {
 		return c.beyond(need.String())
 	}
-	decl, err := c.g.Vault.Find(vault.Owner{Agent: c.id.Agent, User: c.id.User}, need.Service, need)
+	decl, err := c.g.Vault.Find(owner(c.id), need.Service, c.account, need)
 	if err != nil {
 		f := c.vaultFault(err)
 		f.Needed = []string{need.String()}
@@ -133,6 +155,9 @@ func (c *passage) resolve(ctx context.Context) *fault.Error {
 	defer c.tick(&c.ms.Vault)
 	cred, err := c.g.Vault.Resolve(ctx, c.decl)
 	if err != nil {
+		cred, err = c.await(ctx, err)
+	}
+	if err != nil {
 		return c.vaultFault(err)
 	}
 	c.use(cred)
@@ -145,6 +170,7 @@ func (c *passage) use(cred *vault.Credential) {
 		c.revealed = append(c.revealed, s.Reveal())
 	}
 	c.secrets = c.g.Redactor.For(c.revealed...)
+	c.label = c.labelled(cred.Account)
 	c.redacted = redactedArguments{} // a renewed credential brings new secrets to look for
 }
 
@@ -220,10 +246,16 @@ func (c *passage) vaultFault(err error) *fault.Error {
 		f.Retryable = true
 	case errors.Is(err, vault.ErrNotDeclared):
 		f = fault.New(fault.NotPermitted, "Agent %s has no %s credential. An admin has to register one in the config file.", c.id.Agent, title)
+	case errors.Is(err, vault.ErrAccount):
+		f = fault.New(fault.NotPermitted, "Agent %s has no %s account %s. An admin has to register one in the config file, or the token has to be for another.", c.id.Agent, title, c.account)
 	case errors.Is(err, vault.ErrScope):
-		f = fault.New(fault.NotPermitted, "The %s credential of agent %s does not grant %s. An admin has to widen its scope in the config file.", title, c.id.Agent, c.need)
+		of := c.id.Agent
+		if c.account != "" {
+			of += " for the account " + c.account
+		}
+		f = fault.New(fault.NotPermitted, "The %s credential of agent %s does not grant %s. An admin has to widen its scope in the config file.", title, of, c.need)
 	case errors.Is(err, vault.ErrNeedsConsent):
-		f = fault.New(fault.NeedsConsent, "A person has to connect %s for agent %s first (credential %s). Ask for that, then call again.", title, c.id.Agent, c.decl.ID)
+		f = fault.New(fault.NeedsConsent, "A person has to connect %s for agent %s first (credential %s): %s. Ask for that, then call again.", title, c.id.Agent, c.decl.ID, vault.ConnectCommand(c.decl))
 	case errors.Is(err, vault.ErrInvalid):
 		f = fault.New(fault.CredentialInvalid, "The %s credential %s cannot be used. An admin has to put in a new one; trying again will not help.", title, c.decl.ID)
 	case errors.Is(err, vault.ErrUnavailable):
@@ -240,6 +272,9 @@ type applied passage
 func (a *applied) Authorize(r *http.Request) error { return a.cred.Authorize(r) }
 
 func (a *applied) Key() string { return a.decl.ID }
+
+// TLS is how to connect with a credential that is a client certificate.
+func (a *applied) TLS() *tls.Config { return a.cred.TLS() }
 
 // Renew gets a newer secret after the service refused this one.
 func (a *applied) Renew(ctx context.Context) (bool, error) {

@@ -103,6 +103,22 @@ type Call struct {
 	CorrelationID string          // trace id
 	Client        ClientInfo
 	Transport     string // "http" or "stdio"
+
+	// IdempotencyKey names what a write does: the same again within 24 hours is
+	// the same write, and is done once. 1 to 200 printable characters; empty:
+	// none. Reads ignore it. MalformedKey says that one came that is none: then it
+	// is empty.
+	IdempotencyKey string
+	MalformedKey   bool
+
+	// RequestState and Answer are of a call that is made again after a question:
+	// the state that came with the question, and what the user said, AnswerAccept
+	// or another; empty where nothing was said.
+	RequestState string
+	Answer       string
+	// TakesState says that a question to the client comes with a state (MCP
+	// 2026-07-28), and that the client can be asked to open a page.
+	TakesState bool
 }
 
 // ClientInfo is what the client says it is.
@@ -115,4 +131,8 @@ type Result struct {
 	Text       string
 	Content    []Content    // beyond the text
 	Failure    *fault.Error // nil: it worked
+	Account    Account      // of the service, that acted; zero: no credential was used
+	RepeatOf   string       // the id of the call that did this, where this one was a repeat
+	Question   *Question    // of a failure: what the client can ask its user, so that the call can succeed; nil: nothing
+	BadState   bool         // the call's RequestState was refused: an error of the protocol, and no result
 }

@@ -26,6 +26,17 @@ type answer struct {
 	body   []byte
 }
 
+// repeatMeta is the key of _meta that holds the id of the first call, where this
+// one was a repeat.
+const repeatMeta = "toolvault/repeat_of"
+
+// accountMeta and labelMeta are the keys of _meta that say whose account of the
+// service acted: by the config's name for it, and by the service's.
+const (
+	accountMeta = "toolvault/account"
+	labelMeta   = "toolvault/account_label"
+)
+
 // errorMeta is the key of _meta that holds what a program needs to know of a
 // failure.
 const errorMeta = "toolvault/error"
@@ -59,6 +70,9 @@ func (c *core) result(m *message, r tools.Result) answer {
 	case text == "" && len(r.Content) == 0:
 		text = string(r.Structured)
 	}
+	if r.Account.OfMany {
+		text = strings.TrimSuffix("Account: "+r.Account.String()+"\n"+text, "\n")
+	}
 	if text != "" || len(r.Content) == 0 {
 		b = append(b, `{"type":"text","text":`...)
 		b = appendText(b, text)
@@ -79,6 +93,18 @@ func (c *core) result(m *message, r tools.Result) answer {
 	}
 	b = append(b, `,"_meta":{"call_id":`...)
 	b = appendText(b, r.CallID)
+	if r.RepeatOf != "" {
+		b = append(b, `,"`+repeatMeta+`":`...)
+		b = appendText(b, r.RepeatOf)
+	}
+	if r.Account.Name != "" {
+		b = append(b, `,"`+accountMeta+`":`...)
+		b = appendText(b, r.Account.Name)
+	}
+	if r.Account.Label != "" {
+		b = append(b, `,"`+labelMeta+`":`...)
+		b = appendText(b, r.Account.Label)
+	}
 	if r.Failure != nil {
 		b = append(b, `,"`+errorMeta+`":`...)
 		b = append(b, failureJSON(r.Failure)...)
@@ -96,20 +122,21 @@ func (c *core) result(m *message, r tools.Result) answer {
 func failureText(f *fault.Error) string {
 	var b strings.Builder
 	b.WriteString(f.Message)
+	if f.Link != "" {
+		b.WriteString(askInText(f))
+	}
 	fmt.Fprintf(&b, "\n(%s", f.Kind)
 	switch {
 	case f.Retryable && f.RetryAfter > 0:
 		fmt.Fprintf(&b, "; may be tried again in %d s", seconds(f))
 	case f.Retryable:
 		b.WriteString("; may be tried again")
+	case f.Kind == fault.NeedsConsent: // it says itself what helps
 	case f.Kind != fault.UpstreamUnavailable && f.Kind != fault.Timeout && f.Kind != fault.UpstreamError:
 		b.WriteString("; trying the same again will not help")
 	}
 	if len(f.Needed) > 0 {
 		fmt.Fprintf(&b, "; needs the scope %s", strings.Join(f.Needed, " "))
-	}
-	if f.Link != "" {
-		fmt.Fprintf(&b, "; a person has to open %s", f.Link)
 	}
 	b.WriteString(")")
 	return b.String()

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -52,33 +53,57 @@ func label(s string) string {
 }
 
 // The session id that a client before 2026-07-28 gets holds what it said about
-// itself when it initialized, so that its later calls can be recorded under that
-// name by any replica, with no state here. It proves nothing and opens nothing.
-const sessionPrefix = "c1."
+// itself when it initialized: its name and version, so that its later calls can be
+// recorded under that name by any replica, with no state here, and whether it can
+// be asked to have a page opened. It proves nothing and opens nothing.
+const (
+	sessionPrefix = "c1."
+	sessionURLs   = "elicitation.url"
+)
 
 // sessionID makes one: visible ASCII, and like no other (2025-11-25,
 // "Transports", section "Session Management").
-func sessionID(c client) string {
-	text, err := json.Marshal([2]string{c.Name, c.Version})
+func sessionID(c client, elicits bool) string {
+	said := []string{c.Name, c.Version}
+	if elicits {
+		said = append(said, sessionURLs)
+	}
+	text, err := json.Marshal(said)
 	if err != nil {
 		return ""
 	}
 	return sessionPrefix + base64.RawURLEncoding.EncodeToString(text) + "." + randomHex(8)
 }
 
-// sessionClient reads what sessionID has put in; empty if it is not ours.
-func sessionClient(id string) client {
+// sessionSaid reads what sessionID has put in; nil if it is not ours.
+func sessionSaid(id string) []string {
 	if len(id) > 4*maxLabel {
-		return client{}
+		return nil
 	}
 	rest, ok := strings.CutPrefix(id, sessionPrefix)
 	encoded, _, _ := strings.Cut(rest, ".")
 	text, err := base64.RawURLEncoding.DecodeString(encoded)
-	var pair [2]string
-	if !ok || err != nil || json.Unmarshal(text, &pair) != nil {
+	var said []string
+	if !ok || err != nil || json.Unmarshal(text, &said) != nil || len(said) < 2 {
+		return nil
+	}
+	return said
+}
+
+// sessionClient is what the client called itself when it initialized.
+func sessionClient(id string) client {
+	said := sessionSaid(id)
+	if said == nil {
 		return client{}
 	}
-	return client{Name: label(pair[0]), Version: label(pair[1])}
+	return client{Name: label(said[0]), Version: label(said[1])}
+}
+
+// sessionElicits reports whether it said that it can be asked to have a page
+// opened.
+func sessionElicits(id string) bool {
+	said := sessionSaid(id)
+	return said != nil && slices.Contains(said[2:], sessionURLs)
 }
 
 func randomHex(n int) string {

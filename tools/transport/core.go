@@ -88,6 +88,14 @@ func (c *core) newCall(m *message, transport string, by client, traceparent stri
 		CorrelationID: traceID(m.traceparent),
 		Client:        tools.ClientInfo(by),
 		Transport:     transport,
+
+		IdempotencyKey: m.key, MalformedKey: m.badKey,
+	}
+	if m.modern() { // before, there were neither questions with a state nor replies to them
+		call.RequestState, call.Answer, call.TakesState = m.state, m.reply, m.asks
+	}
+	if !m.badKey && m.key == "" {
+		call.IdempotencyKey = m.callKey()
 	}
 	if call.ToolCallID == "" {
 		call.ToolCallID = idText(m.id)
@@ -111,6 +119,12 @@ func (c *core) call(ctx context.Context, id auth.Identity, m *message, call tool
 	result := c.Gateway.Call(ctx, id, call)
 	if c.unknown(id, call.Tool, result.Failure) {
 		return c.unknownTool(id, m, call.Tool, result.CallID)
+	}
+	if result.BadState {
+		return rpcError(m, statusOf(m, mcp.INVALID_PARAMS), mcp.INVALID_PARAMS, result.Failure.Message, map[string]any{"call_id": result.CallID})
+	}
+	if question, ok := c.ask(m, result); ok {
+		return question
 	}
 	return c.result(m, result)
 }

@@ -23,6 +23,8 @@ var seeds = []string{
 	`{"jsonrpc":"2.0","id":1,"method":"tools/call","Method":"tools/list","params":{"name":"echo","Name":"add"}}`,
 	`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`,
 	`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`,
+	`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","requestState":"AQ","inputResponses":{"consent":{"action":"accept"}},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{"url":{}}}}}}`,
+	`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{"url":{}}}}}`,
 	"{\"\xff\":1}", `{"a":1,"a":2}`, `[[[[`, `"\ud800"`, `-`, `01`, `1e`, `{}`, "\ufeff{}",
 }
 
@@ -48,7 +50,10 @@ func FuzzParse(f *testing.F) {
 				Name      string
 				Arguments json.RawMessage
 				RequestID json.RawMessage
-				Meta      map[string]any `json:"_meta"`
+
+				RequestState   any
+				InputResponses map[string]any
+				Meta           map[string]any `json:"_meta"`
 			}
 		}
 		if err := json.Unmarshal(data, &other); err != nil {
@@ -63,6 +68,12 @@ func FuzzParse(f *testing.F) {
 		}
 		if m.method == "tools/call" && (m.name != other.Params.Name || !bytes.Equal(m.arguments, bytes.TrimPrefix(other.Params.Arguments, null))) {
 			t.Fatalf("a call of %q %q, by another of %q %q", m.name, m.arguments, other.Params.Name, other.Params.Arguments)
+		}
+		if state, ok := other.Params.RequestState.(string); ok && len(state) <= 4<<10 && m.state != state || other.Params.RequestState == nil && m.state != "" {
+			t.Fatalf("the state %q, by another %q", m.state, other.Params.RequestState)
+		}
+		if reply, _ := other.Params.InputResponses["consent"].(map[string]any); m.reply != "" && reply["action"] != m.reply {
+			t.Fatalf("the reply %q, by another %q", m.reply, reply)
 		}
 	})
 }

@@ -29,7 +29,7 @@ type handler struct {
 
 // NewHTTP returns the handler of /mcp and of the metadata that tells clients
 // where to get a token (RFC 9728): /.well-known/oauth-protected-resource, and the
-// same with /mcp behind it. It holds no state between requests, so any replica
+// same with /mcp behind it, and where there is a Broker of /v1/agents/. It holds no state between requests, so any replica
 // can answer any of them. All other paths are 404.
 //
 // The server that runs it has to bound the time for a request's headers and body.
@@ -37,15 +37,9 @@ func NewHTTP(o Options) (http.Handler, error) {
 	if o.Auth == nil {
 		return nil, errors.New("transport: HTTP needs an authenticator")
 	}
-	var public *url.URL
-	if o.PublicURL != "" {
-		u, err := url.Parse(o.PublicURL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return nil, fmt.Errorf("transport: the public URL %q has to be https://HOST or https://HOST/PATH", o.PublicURL)
-		}
-		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-		u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-		public = u
+	public, err := parsePublic(o.PublicURL)
+	if err != nil {
+		return nil, err
 	}
 	c, err := newCore(o)
 	if err != nil {
@@ -63,6 +57,20 @@ func NewHTTP(o Options) (http.Handler, error) {
 		origins:  newOrigins(public, o.AllowedHosts, o.AllowedOrigins),
 		resource: resource{public: public, scopes: o.Scopes},
 	}, nil
+}
+
+// parsePublic reads the public URL; nil if there is none.
+func parsePublic(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("transport: the public URL %q has to be https://HOST or https://HOST/PATH", raw)
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	return u, nil
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -84,6 +92,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveMCP(w, r)
 	case path == metadataPath, path == metadataPath+"/mcp", path == metadataPath+h.resource.base(r).Path+"/mcp":
 		h.resource.serveMetadata(w, r)
+	case h.Broker != nil && strings.HasPrefix(path, brokerPrefix):
+		h.serveBroker(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -135,6 +145,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, id auth.Identity
 		// connection of the call.
 		w.WriteHeader(http.StatusAccepted)
 	case m.method == "tools/call" && !h.fixture(m.name):
+		m.asks = m.mayAsk(sessionElicits(r.Header.Get(mcp.HeaderSessionID)))
 		call := h.newCall(m, "http", h.clientOf(m, r), r.Header.Get("Traceparent"))
 		if needed, missing := h.Gateway.Missing(id, call); missing {
 			h.insufficient(w, r, id, m, call, needed)
@@ -153,7 +164,7 @@ func (h *handler) forward(w http.ResponseWriter, r *http.Request, id auth.Identi
 		return
 	}
 	if m.method == "initialize" && !m.modern() {
-		w.Header().Set(mcp.HeaderSessionID, sessionID(h.clientOf(m, r)))
+		w.Header().Set(mcp.HeaderSessionID, sessionID(h.clientOf(m, r), m.declares && elicitsSince(m.asked)))
 	}
 	defer func() {
 		switch p := recover(); p {

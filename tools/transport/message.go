@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"toolvault/tools/idempotency"
 )
 
 // Bounds on the small parts of a message.
@@ -19,6 +21,9 @@ const (
 	metaClientInfo      = "io.modelcontextprotocol/clientInfo"
 	metaCapabilities    = "io.modelcontextprotocol/clientCapabilities"
 	metaTraceparent     = "traceparent"
+
+	metaIdempotencyKey      = "toolvault/idempotency-key"
+	metaIdempotencyKeyPlain = "idempotencyKey"
 )
 
 // A message is one JSON-RPC message, read once. Whatever is decided about it is
@@ -35,13 +40,24 @@ type message struct {
 	requestID json.RawMessage // of notifications/cancelled
 	client    client          // what _meta says, else what initialize says
 	asked     string          // the protocol version that initialize asks for
+	declares  bool            // its capabilities have URL mode elicitation
+	state     string          // the requestState; empty: none
+	reply     string          // what the user said to a question of ours; empty: nothing
 
 	// Of params._meta.
 	version      string // the protocol version that the body names
 	capabilities bool   // the client's capabilities are there, as an object
+	elicits      bool   // they have URL mode elicitation
 	traceparent  string
 	toolCallID   string // the first of the configured keys that is there
 	rank         int    // its place among them, from 1
+	key          string // the idempotency key
+	keyed        bool   // it came under the name that is ours alone
+	badKey       bool   // what came is none
+
+	// asks says that the client can be asked to have its user open a page. It is
+	// set by the transport, which knows what was declared before.
+	asks bool
 }
 
 // request reports whether the message wants an answer.
@@ -58,7 +74,7 @@ func (e errShape) Error() string { return string(e) }
 // The keys that a parser blind to case would take for ours.
 var (
 	inMessage = []string{"jsonrpc", "id", "method", "params", "result", "error"}
-	inParams  = []string{"name", "uri", "arguments", "_meta", "requestId", "clientInfo", "protocolVersion"}
+	inParams  = []string{"name", "uri", "arguments", "_meta", "requestId", "clientInfo", "protocolVersion", "capabilities", "requestState", "inputResponses"}
 )
 
 // parse reads one message. toolCallIDs are the keys of _meta that may hold the
@@ -181,6 +197,12 @@ func (r *reader) param(key string) error {
 		}
 	case "protocolVersion":
 		r.m.asked, _ = asString(value)
+	case "capabilities":
+		r.m.declares = elicitsURLs(value)
+	case "requestState":
+		r.m.state = readState(value)
+	case "inputResponses":
+		r.m.reply = readReply(value)
 	case "_meta":
 		if !bytes.Equal(value, null) {
 			r.note(errShape(`"params._meta" has to be an object`))
@@ -204,8 +226,11 @@ func (r *reader) meta(key string) error {
 		r.m.client = readClient(value)
 	case metaCapabilities:
 		r.m.capabilities = value[0] == '{'
+		r.m.elicits = elicitsURLs(value)
 	case metaTraceparent:
 		r.m.traceparent, _ = asString(value)
+	case metaIdempotencyKey, metaIdempotencyKeyPlain:
+		r.m.readIdempotencyKey(key, value)
 	default:
 		r.m.readToolCallID(key, value, r.toolCallIDs)
 	}
@@ -235,6 +260,30 @@ func (m *message) readToolCallID(key string, value []byte, keys []string) {
 		}
 		return
 	}
+}
+
+// readIdempotencyKey keeps the key, or that there is one which is none. The name
+// that is ours alone counts before the plain one.
+func (m *message) readIdempotencyKey(key string, value []byte) {
+	if m.keyed || bytes.Equal(value, null) {
+		return
+	}
+	text, ok := asString(value)
+	m.keyed = key == metaIdempotencyKey
+	m.badKey = !ok || !idempotency.ValidKey(text)
+	m.key = ""
+	if !m.badKey {
+		m.key = text
+	}
+}
+
+// callKey is the client's own id of the call where it can stand for a key: a
+// plain number is a count, which begins anew with the next conversation.
+func (m *message) callKey() string {
+	if strings.Trim(m.toolCallID, "0123456789") == "" || !idempotency.ValidKey(m.toolCallID) {
+		return ""
+	}
+	return m.toolCallID
 }
 
 // checkID holds an id to MCP: a text or an integer, never null.

@@ -55,6 +55,7 @@ type stdio struct {
 	flights map[string]*flight // by id
 	client  client             // what initialize said
 	version string             // what it agreed upon
+	elicits bool               // and that it can be asked to have a page opened
 
 	writing  sync.Mutex
 	out      io.Writer
@@ -209,7 +210,9 @@ func (s *stdio) start(calls, others context.Context, m *message) {
 	}
 	if m.method == "initialize" && !m.modern() {
 		s.client, s.version = m.client, mcp.NegotiateLegacyVersion(m.asked)
+		s.elicits = m.declares && elicitsSince(m.asked)
 	}
+	m.asks = m.mayAsk(s.elicits)
 	s.mu.Unlock()
 	if twice || full {
 		cancel()

@@ -86,6 +86,9 @@ type Options struct {
 	// and returns its call id; may be nil.
 	Denied func(ctx context.Context, id auth.Identity, call tools.Call, needed string) (callID string)
 
+	// Broker gives agents their own credentials; nil: there is no such path.
+	Broker Broker
+
 	// Configure adds what only a test needs: tools, prompts and resources of the
 	// conformance suite. Such tools bypass the gateway.
 	Configure func(*server.MCPServer)
