@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -45,12 +46,16 @@ func NewMasterKey() Secret {
 
 // Keyring seals and opens records with AES-256-GCM keys that lie in the store,
 // themselves sealed by the master key. It is safe for concurrent use, also while
-// another process rotates the keys.
+// another process rotates the keys, drops old ones or changes the master key.
 type Keyring struct {
 	store  store.Store
-	master tink.AEAD
+	now    func() time.Time
 	ring   atomic.Pointer[ring]
-	reload sync.Mutex
+	reload sync.Mutex // of master too
+	master tink.AEAD
+
+	confirmed atomic.Int64 // milliseconds since 1970: when the primary key was last the store's
+	foreign   atomic.Int64 // version of the keyset that was told to be under another master key
 }
 
 // ring is one state of the keyset.
@@ -58,20 +63,32 @@ type ring struct {
 	version int64
 	handle  *keyset.Handle
 	aead    tink.AEAD
+	primary uint32
 	ids     map[uint32]bool
+}
+
+// sealer makes what seals the keyset of a master key.
+func sealer(master Secret) (tink.AEAD, error) {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(master.Reveal()))
+	if err != nil || len(raw) != masterKeySize {
+		return nil, fmt.Errorf("the master key must be %d bytes in standard base64 (44 characters): make one with: openssl rand -base64 32", masterKeySize)
+	}
+	a, err := subtle.NewAESGCM(raw)
+	clear(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the master key: %w", err)
+	}
+	return a, nil
 }
 
 // OpenKeyring loads the keyset of the store, or makes one in a store that has
 // none. A master key that is not 32 bytes in base64 is an error that says so;
 // one that does not fit wraps ErrWrongMasterKey.
 func OpenKeyring(ctx context.Context, st store.Store, master Secret) (*Keyring, error) {
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(master.Reveal()))
-	if err != nil || len(raw) != masterKeySize {
-		return nil, fmt.Errorf("the master key must be %d bytes in standard base64 (44 characters): make one with: openssl rand -base64 32", masterKeySize)
-	}
-	k := &Keyring{store: st}
-	if k.master, err = subtle.NewAESGCM(raw); err != nil {
-		return nil, fmt.Errorf("the master key: %w", err)
+	k := &Keyring{store: st, now: time.Now}
+	var err error
+	if k.master, err = sealer(master); err != nil {
+		return nil, err
 	}
 	err = k.Reload(ctx)
 	if !errors.Is(err, store.ErrNotFound) {
@@ -83,11 +100,17 @@ func OpenKeyring(ctx context.Context, st store.Store, master Secret) (*Keyring, 
 	if err != nil {
 		return nil, fmt.Errorf("make the keyring: %w", err)
 	}
-	if err := k.save(ctx, handle, 1); err != nil && !errors.Is(err, store.ErrConflict) {
-		return nil, err
+	made := k.save(ctx, handle, 1)
+	if made != nil && !errors.Is(made, store.ErrConflict) {
+		return nil, made
 	}
 	if err := k.Reload(ctx); err != nil {
 		return nil, err
+	}
+	if made == nil {
+		if _, err := k.times(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return k, nil
 }
@@ -116,7 +139,9 @@ func (k *Keyring) save(ctx context.Context, handle *keyset.Handle, version int64
 	return nil
 }
 
-// Reload takes up the keyset as it now is in the store.
+// Reload takes up the keyset as it now is in the store. Where that was sealed
+// with another master key since, the error wraps ErrWrongMasterKey, and the keys
+// at hand stay in use.
 func (k *Keyring) Reload(ctx context.Context) error {
 	k.reload.Lock()
 	defer k.reload.Unlock()
@@ -124,28 +149,88 @@ func (k *Keyring) Reload(ctx context.Context) error {
 }
 
 func (k *Keyring) load(ctx context.Context) error {
+	asked := k.now()
 	item, err := k.store.Get(ctx, keyringKey)
 	if err != nil {
 		return fmt.Errorf("read the keyring: %w", err)
 	}
+	k.confirm(item, asked)
 	now := k.ring.Load()
 	if now != nil && item.Version <= now.version {
 		return nil // an older one than we had is no reason to lose keys
 	}
 	handle, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(item.Value)), k.master, keyringData(item.Version))
-	if err != nil {
+	switch {
+	case err != nil && now != nil:
+		if k.stillPrimary(ctx, now) {
+			k.confirmed.Store(asked.UnixMilli())
+		}
+		return fmt.Errorf("%w any more: its keyring was sealed with another one since this process started, or was damaged: start it again with the new master key", ErrWrongMasterKey)
+	case err != nil:
 		return fmt.Errorf("%w: its keyring was sealed with another one, or was damaged: give the key that the store was made with, or another store", ErrWrongMasterKey)
 	}
 	primitive, err := aead.New(handle)
 	if err != nil {
 		return fmt.Errorf("use the keyring: %w", err)
 	}
-	next := &ring{version: item.Version, handle: handle, aead: primitive, ids: map[uint32]bool{}}
-	for _, key := range handle.KeysetInfo().GetKeyInfo() {
+	info := handle.KeysetInfo()
+	next := &ring{version: item.Version, handle: handle, aead: primitive, primary: info.GetPrimaryKeyId(), ids: map[uint32]bool{}}
+	for _, key := range info.GetKeyInfo() {
 		next.ids[key.GetKeyId()] = true
 	}
 	k.ring.Store(next)
+	k.confirm(item, asked)
 	return nil
+}
+
+// sureFor is how long a process seals with a key without having seen that it is
+// still the store's primary one. A key that another has followed for longer than
+// that is used by nobody, however long a machine has been asleep.
+const sureFor = 10 * time.Minute
+
+// confirm notes that the primary key was the store's at a time, if it was.
+func (k *Keyring) confirm(item store.Item, at time.Time) {
+	if r := k.ring.Load(); r != nil && item.Version <= r.version {
+		k.confirmed.Store(at.UnixMilli())
+	}
+}
+
+// stillPrimary reports whether the primary key is that of the store too, whose
+// keyset is under a master key that is not known here. The record of the keys'
+// times tells, and is sealed with the primary key itself.
+func (k *Keyring) stillPrimary(ctx context.Context, r *ring) bool {
+	item, err := k.store.Get(ctx, timesKey)
+	if err != nil {
+		return false
+	}
+	plain, err := r.aead.Decrypt(item.Value, associated(timesKey, item.Version))
+	var times map[KeyID]keyTime
+	if err != nil || json.Unmarshal(plain, &times) != nil {
+		return false
+	}
+	t, ok := times[KeyID(r.primary)]
+	return ok && t.Retired.IsZero()
+}
+
+// sure makes sure that the primary key is the one to seal with.
+func (k *Keyring) sure() error {
+	fresh := func() bool { return k.now().Sub(time.UnixMilli(k.confirmed.Load())).Abs() < sureFor }
+	if fresh() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := k.Reload(ctx); !fresh() {
+		return fmt.Errorf("nothing can be sealed: whether the key for it is still in use could not be found out: %w", err)
+	}
+	return nil
+}
+
+// newlyForeign reports whether it is the first time that the keyset which the
+// store now holds was found to be under another master key.
+func (k *Keyring) newlyForeign(ctx context.Context) bool {
+	item, err := k.store.Get(ctx, keyringKey)
+	return err != nil || k.foreign.Swap(item.Version) != item.Version
 }
 
 // HasKeyring reports whether the store has a keyset already. A master key made
@@ -161,6 +246,9 @@ func HasKeyring(ctx context.Context, st store.Store) (bool, error) {
 // Seal encrypts a record and binds it to its name, which has no NUL, and
 // version: it opens under no other.
 func (k *Keyring) Seal(plaintext []byte, name string, version int64) ([]byte, error) {
+	if err := k.sure(); err != nil {
+		return nil, err
+	}
 	sealed, err := k.ring.Load().aead.Encrypt(plaintext, associated(name, version))
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", name, err)
@@ -178,7 +266,7 @@ func (k *Keyring) Open(sealed []byte, name string, version int64) ([]byte, error
 	if err == nil {
 		return plaintext, nil
 	}
-	if len(sealed) > tinkPrefix && sealed[0] == 1 && !r.ids[binary.BigEndian.Uint32(sealed[1:])] {
+	if id, ok := sealedBy(sealed); ok && !r.ids[id] {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := k.Reload(ctx); err != nil {
@@ -189,37 +277,4 @@ func (k *Keyring) Open(sealed []byte, name string, version int64) ([]byte, error
 		}
 	}
 	return nil, fmt.Errorf("%w: %s version %d is damaged, belongs to another record, or is an older one put back: restore the store, or put the secret in again", ErrSealed, name, version)
-}
-
-// Rotate adds a new key and seals with it from now on. What was sealed with the
-// older ones still opens.
-func (k *Keyring) Rotate(ctx context.Context) error {
-	k.reload.Lock()
-	defer k.reload.Unlock()
-	for {
-		if err := k.load(ctx); err != nil {
-			return err
-		}
-		r := k.ring.Load()
-		m := keyset.NewManagerFromHandle(r.handle)
-		id, err := m.Add(aead.AES256GCMKeyTemplate())
-		if err == nil {
-			err = m.SetPrimary(id)
-		}
-		var handle *keyset.Handle
-		if err == nil {
-			handle, err = m.Handle()
-		}
-		if err != nil {
-			return fmt.Errorf("rotate the keyring: %w", err)
-		}
-		err = k.save(ctx, handle, r.version+1)
-		if errors.Is(err, store.ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		return k.load(ctx)
-	}
 }

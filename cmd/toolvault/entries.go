@@ -43,7 +43,15 @@ func entryCells(e audit.Entry, when string) []string {
 	if e.Millis.Total > 0 {
 		ms = fmt.Sprintf("%.1f", e.Millis.Total)
 	}
-	return []string{when, e.Agent, cmp.Or(e.Tool, e.Event), e.CallID, e.CredentialID, e.Status, ms}
+	return []string{when, e.Agent, cmp.Or(e.Tool, e.Event), e.CallID, credentialCell(e), e.Status, ms}
+}
+
+// credentialCell names the credential and, where its id does not, the account.
+func credentialCell(e audit.Entry) string {
+	if e.Account == "" || strings.HasSuffix(e.CredentialID, "/"+e.Account) {
+		return e.CredentialID
+	}
+	return strings.TrimSpace(e.CredentialID + " @" + e.Account)
 }
 
 func entryLine(e audit.Entry) string { return entryRow(entryCells(e, shortTime(e.Time))) }

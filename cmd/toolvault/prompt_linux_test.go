@@ -71,3 +71,38 @@ func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	}
 	return keyboard, terminal
 }
+
+// TestRevokingAsksAPerson answers at a real terminal.
+func TestRevokingAsksAPerson(t *testing.T) {
+	data := t.TempDir() + "/d"
+	putSecret(t, data, "slack/a", "xoxb-canary-1234567890", "--type", "service_token")
+	for _, c := range []struct{ answer, want, state string }{
+		{"n\n", "nothing was changed: slack/a stays", `"state":"ok"`},
+		{"\n", "nothing was changed: slack/a stays", `"state":"ok"`},
+		{"y\n", "slack/a is revoked", `"state":"revoked"`},
+	} {
+		keyboard, terminal := openTerminal(t)
+		cmd := program(t, data, "credential", "revoke", "slack/a")
+		stderr := &lockedBuffer{}
+		cmd.Stdin, cmd.Stderr = terminal, stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = terminal.Close()
+		eventually(t, "the question", func() bool {
+			return strings.Contains(stderr.String(), "Revoke slack/a? Its secrets cannot be had back. [y/N] ")
+		})
+		if _, err := keyboard.WriteString(c.answer); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); (err == nil) != (c.answer == "y\n") {
+			t.Errorf("%q: %v", c.answer, err)
+		}
+		if !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%q: %s", c.answer, stderr)
+		}
+		if out := commandOutput(t, data, "credential", "show", "slack/a", "-o", "json"); !strings.Contains(out, c.state) {
+			t.Errorf("%q: %s", c.answer, out)
+		}
+	}
+}
