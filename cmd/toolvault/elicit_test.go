@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -83,8 +84,8 @@ func linkIn(text, addr string) string {
 	return "http://" + addr + link
 }
 
-// On stdio a call that lacks a grant has a link where a server shows the page. With
-// no server the answer says what to run, rather than where nothing is.
+// On stdio a call that lacks a grant has the link to the server's page where there
+// is a server, which asks its visitor to sign in, and else to a page of its own.
 func TestOnStdioALinkIsGivenWhereAServerShowsThePage(t *testing.T) {
 	config, _ := hubspotWith(t)
 	data := t.TempDir() + "/d"
@@ -118,7 +119,61 @@ func TestOnStdioALinkIsGivenWhereAServerShowsThePage(t *testing.T) {
 		t.Errorf("with a server: %s", got)
 	}
 	s.kill()
-	if got := ask(config); strings.Contains(got, s.addr) || !strings.Contains(got, "toolvault connect hubspot --agent support-agent-1. Ask for that, then call again.") {
+	if got := ask(config); !strings.Contains(got, `"code":-32042`) || !strings.Contains(got, `"url":"http://127.0.0.1:`) {
 		t.Errorf("without a server: %s", got)
+	}
+}
+
+// A desktop client with nothing beside it: the process that it has started shows
+// the page to whoever sits before this machine, and the call succeeds.
+func TestOnStdioThePageIsItsOwn(t *testing.T) {
+	for _, version := range []string{"2026-07-28", "2025-11-25"} {
+		t.Run(version, func(t *testing.T) {
+			config, _ := hubspotWith(t)
+			consent := func(link string) {
+				u, err := url.Parse(link)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if page := newVisitor(t, u.Host).consent(link, "allow"); !strings.Contains(page, "HubSpot is connected") {
+					t.Error(page)
+				}
+				// The link is spent, and was one for this machine's pages alone.
+				if r, err := http.Get("http://" + u.Host + "/mcp"); err == nil {
+					_ = r.Body.Close()
+					if r.StatusCode != http.StatusNotFound {
+						t.Errorf("beside the page there is something: HTTP %d", r.StatusCode)
+					}
+				}
+			}
+			client := mcp.NewClient(&mcp.Implementation{Name: "desk", Version: "7"}, &mcp.ClientOptions{
+				Capabilities: &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapabilities{URL: &mcp.URLElicitationCapabilities{}}},
+				ElicitationHandler: func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+					consent(r.Params.URL)
+					return &mcp.ElicitResult{Action: "accept"}, nil
+				},
+			})
+			session, err := client.Connect(t.Context(), &mcp.CommandTransport{Command: program(t, t.TempDir()+"/d", "stdio", "--config", config)},
+				&mcp.ClientSessionOptions{ProtocolVersion: version})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = session.Close() }()
+			call := func() (*mcp.CallToolResult, error) {
+				return session.CallTool(t.Context(), &mcp.CallToolParams{Name: "hubspot_search_objects", Arguments: map[string]any{"object_type": "contacts", "limit": 1}})
+			}
+			r, err := call()
+			var rpc *jsonrpc.Error
+			if errors.As(err, &rpc) && rpc.Code == mcp.CodeURLElicitationRequired {
+				_, link, _ := strings.Cut(string(rpc.Data), `"url":"`)
+				link, _, _ = strings.Cut(link, `"`)
+				consent(link)
+				r, err = call()
+			}
+			if err != nil || r.IsError {
+				t.Fatalf("%v %+v", err, r)
+			}
+		})
 	}
 }

@@ -95,7 +95,7 @@ Begin with:  toolvault demo`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", err) })
 	root.AddCommand(
 		demoCommand(), serveCommand(), stdioCommand(), checkCommand(), clientConfigCommand(), toolsCommand(),
-		agentCommand(), credentialCommand(), auditCommand(), versionCommand(),
+		agentCommand(), personCommand(), credentialCommand(), connectCommand(), keyCommand(), auditCommand(), versionCommand(),
 	)
 	strict(root)
 	return root

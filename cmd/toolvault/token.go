@@ -14,6 +14,7 @@ import (
 	"toolvault/auth/scope"
 	"toolvault/cmd/toolvault/internal/app"
 	"toolvault/schemas/near"
+	"toolvault/vault"
 )
 
 func agentTokenCommand() *cobra.Command {
@@ -25,7 +26,8 @@ func agentTokenCommand() *cobra.Command {
 		Short: "Make an access token for an agent",
 		Long: `Prints one token on stdout, and nothing else; what it allows is told on stderr.
 Without --scope it allows all that the agent's credentials allow; a task cuts it
-to what the task needs.`,
+to what the task needs. A scope may name one of several accounts of its service,
+as slack@emea:chat:write does: then the token is good for that account alone.`,
 		Example: "  toolvault agent token support-agent-1 --ttl 15m\n  toolvault agent token support-agent-1 --scope 'slack:chat:write hubspot:contacts.read'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -119,6 +121,9 @@ func (t *tokenRequest) grants(cmd *cobra.Command, a *app.App, agent auth.Agent) 
 	if t.asked == nil {
 		return grants, nil
 	}
+	if err := t.checkAccounts(a, agent.ID); err != nil {
+		return nil, err
+	}
 	asked := grants.Intersect(t.asked)
 	if asked.String() == "" {
 		return nil, fmt.Errorf("--scope: the credentials of agent %s do not grant %s: they grant %s", agent.ID, strings.Join(t.asked.Missing(grants), ", "), grants)
@@ -128,6 +133,26 @@ func (t *tokenRequest) grants(cmd *cobra.Command, a *app.App, agent auth.Agent) 
 		leftOut(cmd, asked.Missing(task), fmt.Sprintf("task %s does not need it", t.task))
 	}
 	return asked, nil
+}
+
+// checkAccounts refuses a wish for an account that the agent does not have, as far
+// as that is known here: such a token would be good for nothing.
+func (t *tokenRequest) checkAccounts(a *app.App, agent string) error {
+	for _, service := range slices.Sorted(maps.Keys(t.asked)) {
+		account := t.asked.Account(service)
+		names := a.Vault.Accounts(vault.Owner{Agent: agent, User: t.user}, service)
+		if account == "" || slices.Contains(names, account) || !a.HasCredentials(agent) {
+			continue
+		}
+		switch meant := near.Match(account, names); {
+		case meant != "":
+			return fmt.Errorf("--scope: agent %s has no account %q of %s; did you mean %q?", agent, account, service, meant)
+		case len(names) == 0:
+			return fmt.Errorf("--scope: agent %s has no account %q of %s: its credentials there name no account", agent, account, service)
+		}
+		return fmt.Errorf("--scope: agent %s has no account %q of %s: it has %s", agent, account, service, strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // leftOut tells what of a wish will not be in the token.

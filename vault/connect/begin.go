@@ -134,17 +134,22 @@ func clip(s string, n int) string {
 // Link is the page where a person can give what a call lacks: the ticket of the
 // same credential that is open already, or a new one. It is "" where nobody but an
 // admin at a terminal could consent: the credential is the agent's own, and the
-// agent has no owners. The link carries no authority. need are the permissions of
+// agent has no owners. Of a Local connector it is for whoever is on this machine.
+// The link carries no authority. need are the permissions of
 // the service's catalogue that the call needs.
 func (c *Connector) Link(ctx context.Context, d vault.Declaration, need []string, callID string) (string, error) {
-	people := c.Owners(d.Owner.Agent)
-	if d.Owner.User != "" {
+	var people []string
+	switch {
+	case c.Local:
+	case d.Owner.User != "":
 		people = []string{d.Owner.User}
+	default:
+		people = c.Owners(d.Owner.Agent)
 	}
-	if len(people) == 0 || Connectable(d) != nil {
+	if len(people) == 0 && !c.Local || Connectable(d) != nil {
 		return "", nil
 	}
-	t, _, err := c.ask(ctx, Request{Declaration: d, Scopes: need, CallID: callID, People: people})
+	t, _, err := c.ask(ctx, Request{Declaration: d, Scopes: need, CallID: callID, People: people, Local: c.Local})
 	if err != nil {
 		return "", err
 	}
@@ -185,7 +190,7 @@ func (c *Connector) Link(ctx context.Context, d vault.Declaration, need []string
 // records as another would.
 func (c *Connector) alike(old, wanted *ticket) bool {
 	same := func(a, b slot) bool { return a.Name == b.Name && a.Kind == b.Kind }
-	return old.open(c.Now()) && slices.Equal(old.People, wanted.People) && old.Redirect == wanted.Redirect &&
+	return old.open(c.Now()) && slices.Equal(old.People, wanted.People) && old.Local == wanted.Local && old.Redirect == wanted.Redirect &&
 		slices.EqualFunc(old.Slots, wanted.Slots, same)
 }
 

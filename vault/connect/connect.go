@@ -99,6 +99,7 @@ type Options struct {
 	People    People
 	Now       func() time.Time
 	PublicURL string // how browsers reach the server, without a slash at the end
+	Local     bool   // the pages can be reached from this machine alone: links are for whoever is on it
 	Logger    *slog.Logger
 
 	// Scopes are the least permissions that a credential's declared scope stands

@@ -12,18 +12,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"toolvault/audit"
 	"toolvault/auth"
+	"toolvault/auth/people"
 	"toolvault/auth/scope"
 	"toolvault/cmd/toolvault/internal/config"
 	"toolvault/schemas"
 	"toolvault/tools"
+	"toolvault/tools/idempotency"
+	"toolvault/tools/requeststate"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
+	"toolvault/vault/connect"
 	"toolvault/vault/store"
 )
 
@@ -40,24 +45,31 @@ type Options struct {
 // App is an assembled toolvault.
 type App struct {
 	Options
-	Dir      string // the data folder
-	Cfg      *config.Config
+	Dir      string         // the data folder
+	Cfg      *config.Config // as it was at the start
 	Store    store.Store
 	Keyring  *vault.Keyring
 	Agents   *auth.Agents
 	Tokens   *auth.Tokens
+	People   *people.People
 	Vault    *vault.Vault
 	Log      *audit.Log
 	Gateway  *tools.Gateway
+	Ledger   *idempotency.Ledger
+	Connect  *connect.Connector
 	Redactor *audit.Redactor
 	Metrics  *Metrics
 	Sandbox  *Sandbox // nil unless asked for
 
+	inForce  atomic.Pointer[config.Config] // what a changed file has put in place of Cfg
+	notifier *notifier
+	own      ownPages // of consent, where no server shows them
 	services []tools.Service // as they are built in
 	schemas  []schemas.Tool
 	pool     *upstream.Pool
-	auditKey string // verifier key of the log
-	local    bool   // the store is a file of the data folder: no other uses it
+	auditKey string                              // verifier key of the log
+	ownersOf atomic.Pointer[map[string][]string] // people, by agent, as the config in force has them
+	local    bool                                // the store is a file of the data folder: no other uses it
 	closers  []func() error
 }
 
@@ -144,7 +156,9 @@ func (a *App) openStore(ctx context.Context, may bool) (err error) {
 		return err
 	}
 	if a.Keyring, err = vault.OpenKeyring(ctx, a.Store, master); err != nil {
-		return fmt.Errorf("%w (the key comes from %s)", err, where)
+		if a.Keyring, err = a.nextMaster(ctx, err); err != nil {
+			return fmt.Errorf("%w (the key comes from %s)", err, where)
+		}
 	}
 	return nil
 }
@@ -159,7 +173,10 @@ func (a *App) openAuth(ctx context.Context) (err error) {
 		Store: a.Store, Sealer: a.Keyring, Agents: a.Agents, Catalogs: Catalogs(),
 		Issuer: a.PublicURL(), Audience: a.PublicURL() + "/mcp", Now: time.Now, Logger: a.Logger,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return a.openPeople()
 }
 
 func (a *App) openGateway(ctx context.Context) (err error) {
@@ -173,17 +190,19 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 		services = a.Sandbox.move(a.services)
 		records, keyring = a.Sandbox.store, a.Sandbox.keyring
 	}
-	schemes := map[string]map[string]vault.Scheme{}
-	for _, s := range services {
-		schemes[s.Name] = s.Auth
-	}
+	a.notifier = newNotifier(a.Logger)
 	a.Vault = vault.New(vault.Options{
-		Store: records, Keyring: keyring, Schemes: schemes,
+		Store: records, Keyring: keyring,
 		HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now, Logger: a.Logger, Observe: a.observeVault,
 	})
 	a.pool = upstream.NewPool(nil, upstream.Guarded)
+	a.Ledger = idempotency.New(idempotency.Options{Store: records, Sealer: keyring, Now: time.Now, Logger: a.Logger})
+	if a.Connect, err = a.connector(a.PublicURL(), false); err != nil {
+		return err
+	}
 	a.Gateway, err = tools.NewGateway(tools.Options{
-		Services: services, Schemas: a.schemas, Pool: a.pool, Vault: a.Vault, Log: a.Log, Redactor: a.Redactor,
+		Services: services, Schemas: a.schemas, Pool: a.pool, Vault: a.Vault, Log: a.Log, Redactor: a.Redactor, Ledger: a.Ledger,
+		Consent: asking{a}, States: requeststate.New(records, keyring), Patience: patience,
 		Active: func(id string) bool { agent, ok := a.Agents.Get(id); return ok && !agent.Suspended },
 		Now:    time.Now, Logger: a.Logger, Observe: a.Metrics.call,
 	})
@@ -200,7 +219,11 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 // all or nothing: an error leaves what was.
 func (a *App) apply(cfg *config.Config) error {
 	services := configured(a.services, cfg)
-	oauth, err := apps(services, cfg)
+	upstream, err := upstreams(services, cfg)
+	if err != nil {
+		return err
+	}
+	hook, err := webhookOf(cfg)
 	if err != nil {
 		return err
 	}
@@ -217,10 +240,12 @@ func (a *App) apply(cfg *config.Config) error {
 	if err := a.Gateway.SetServices(services); err != nil {
 		return err
 	}
-	a.Vault.Configure(decls, oauth)
+	a.Vault.Configure(decls, upstream)
 	a.Gateway.SetPolicies(policies)
 	a.Agents.Configure(agents(cfg))
-	a.Cfg = cfg
+	a.notifier.hook.Store(hook)
+	a.setOwners(cfg)
+	a.inForce.Store(cfg)
 	return nil
 }
 
@@ -261,6 +286,15 @@ func (a *App) Grants(agent string) (scope.Grants, error) {
 	return g, nil
 }
 
+// config is the config in force. Of Cfg, the one at the start, only the sections
+// that a change does not touch are read later.
+func (a *App) config() *config.Config {
+	if cfg := a.inForce.Load(); cfg != nil {
+		return cfg
+	}
+	return a.Cfg
+}
+
 // ListenAddr is where to listen.
 func (a *App) ListenAddr() string {
 	if a.Listen != "" {
@@ -288,22 +322,6 @@ func (a *App) Event(ctx context.Context, event, agent, message string) error {
 	return err
 }
 
-func (a *App) observeVault(e vault.Event) {
-	a.Metrics.refresh(e)
-	r := audit.Record{
-		Phase: audit.PhaseEvent, Event: "credential." + e.Kind, Service: e.Service, Agent: e.Owner.Agent, User: e.Owner.User,
-		CredentialID: e.ID, CredentialVersion: e.Version, CredentialType: vault.TypeOAuthToken, Outcome: "ok",
-	}
-	if e.Err != nil {
-		r.Outcome, r.Message = "failed", a.Redactor.Text(e.Err.Error())
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if _, err := a.Log.Append(ctx, r); err != nil {
-		a.Logger.Error("the refresh of a credential could not be recorded", "credential", e.ID, "error", err)
-	}
-}
-
 // Run follows the store and the config file until ctx ends.
 func (a *App) Run(ctx context.Context) error {
 	for _, w := range store.Warnings(ctx, a.Store) {
@@ -313,7 +331,12 @@ func (a *App) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Agents.Run(ctx) })
 	g.Go(func() error { return a.Tokens.Run(ctx) })
+	g.Go(func() error { return a.People.Run(ctx) })
+	g.Go(func() error { return a.Connect.Run(ctx) })
 	g.Go(func() error { return a.Vault.Run(ctx) })
+	g.Go(func() error { return a.keepSealed(ctx) })
+	g.Go(func() error { return a.notifier.run(ctx) })
+	g.Go(func() error { return a.Ledger.Run(ctx) })
 	if a.Config != "" && a.Sandbox == nil {
 		g.Go(func() error {
 			return config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, func(cfg *config.Config) { a.reload(ctx, cfg) }, a.keep)
@@ -327,7 +350,7 @@ func (a *App) Run(ctx context.Context) error {
 
 // reload puts a changed config in force.
 func (a *App) reload(ctx context.Context, cfg *config.Config) {
-	if cfg.Digest == a.Cfg.Digest {
+	if cfg.Digest == a.config().Digest {
 		return
 	}
 	if err := a.apply(cfg); err != nil {

@@ -13,16 +13,20 @@ import (
 // of consent. Clients give up on a call after a minute, or half of one.
 const patience = 10 * time.Second
 
-// asking is consent for calls: a link to the pages, where there are any. On stdio
-// there may be no server beside this process to show them.
+// asking is consent for calls: a link to the pages of the server, or on stdio,
+// where there may be none beside this process, to pages of its own.
 type asking struct{ a *App }
 
 // Link implements tools.Consent.
 func (x asking) Link(ctx context.Context, d vault.Declaration, need []string, callID string) (string, error) {
-	if !x.a.hasPages(ctx) {
-		return "", nil
+	if x.a.hasPages(ctx) {
+		return x.a.Connect.Link(ctx, d, need, callID)
 	}
-	return x.a.Connect.Link(ctx, d, need, callID)
+	own, err := x.a.own.open(x.a)
+	if own == nil || err != nil {
+		return "", err
+	}
+	return own.Link(ctx, d, need, callID)
 }
 
 // hasPages reports whether a server shows the pages: the one at public_url, which

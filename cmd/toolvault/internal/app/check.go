@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,15 +32,15 @@ type Finding struct {
 // service whether it accepts the credential.
 func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 	var found []Finding
-	for _, r := range a.Cfg.References() {
+	for _, r := range a.config().References() {
 		if r.Kind == "vault" || strings.Contains(r.Where, "credentials[") {
 			continue // looked at below, with its credential
 		}
 		f := Finding{What: r.Where, Detail: r.Kind + ":" + r.Name}
-		_, f.Err = a.Cfg.Lookup(r.Kind + ":" + r.Name)
+		_, f.Err = a.config().Lookup(r.Kind + ":" + r.Name)
 		found = append(found, f)
 	}
-	services := configured(a.services, a.Cfg)
+	services := configured(a.services, a.config())
 	if a.Sandbox != nil {
 		services = a.Sandbox.move(a.services)
 	}
@@ -64,7 +65,7 @@ func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 		}
 		found = append(found, f)
 	}
-	for _, agent := range a.Cfg.Agents {
+	for _, agent := range a.config().Agents {
 		policy, err := auth.CompilePolicy(agent.Rules, shapes(a.schemas))
 		if err != nil {
 			return nil, fmt.Errorf("policy of agent %s: %w", agent.ID, err)
@@ -78,14 +79,14 @@ func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 
 // place is where the config file declares a credential: "toolvault.yaml:12:9: ".
 func (a *App) place(d vault.Declaration) string {
-	for i, agent := range a.Cfg.Agents {
+	for i, agent := range a.config().Agents {
 		for j, c := range agent.Credentials {
 			if c.ID != d.ID || c.Owner != d.Owner || c.Source != d.Source {
 				continue
 			}
 			for _, field := range []string{fmt.Sprintf("agents[%d].credentials[%d].source", i, j), fmt.Sprintf("credentials[%d].source", j)} {
-				if at := a.Cfg.Where(field); at.Line > 0 {
-					return fmt.Sprintf("%s:%d:%d: ", a.Cfg.Path, at.Line, at.Column)
+				if at := a.config().Where(field); at.Line > 0 {
+					return fmt.Sprintf("%s:%d:%d: ", a.config().Path, at.Line, at.Column)
 				}
 			}
 		}
@@ -115,21 +116,28 @@ func (a *App) resolvable(ctx context.Context, d vault.Declaration) error {
 	if name, ok := strings.CutPrefix(d.Source, "vault:"); ok {
 		info, err := a.Vault.Show(ctx, name)
 		if errors.Is(err, store.ErrNotFound) {
+			if d.Type == vault.TypeOAuthToken && a.config().Services[d.Service].OAuth.ClientID != "" {
+				return fmt.Errorf("there is no vault:%s yet: a person has to consent, with '%s'", name, vault.ConnectCommand(d))
+			}
 			return fmt.Errorf("there is no vault:%s yet: put it in with 'toolvault credential put %s --type %s'", name, name, d.Type)
 		}
 		if err != nil {
 			return err
 		}
+		switch info.State {
+		case vault.StateRevoked:
+			return fmt.Errorf("vault:%s was revoked at %s: 'toolvault credential show %s' tells what to do", name, info.Updated.UTC().Format(time.RFC3339), name)
+		case vault.StateNeedsConsent:
+			return fmt.Errorf("%s: a person has to consent, with '%s'", info.Reason, vault.ConnectCommand(d))
+		}
 		if info.Type != d.Type {
 			return fmt.Errorf("vault:%s is stored as %s, and the config says %s: put the right one in with 'toolvault credential put %s --type %s'", name, info.Type, d.Type, name, d.Type)
 		}
-		if info.HasRefresh && a.Sandbox == nil && a.Cfg.Services[d.Service].OAuth.ClientID == "" {
+		if info.HasRefresh && a.Sandbox == nil && a.config().Services[d.Service].OAuth.ClientID == "" {
 			return fmt.Errorf("to refresh its token an OAuth app is needed: set services.%s.oauth in the config", d.Service)
 		}
-		return nil
 	}
-	_, err := a.Vault.Resolve(ctx, d)
-	return err
+	return a.Vault.Check(ctx, d)
 }
 
 func (a *App) probe(ctx context.Context, s tools.Service, d vault.Declaration) (string, error) {
@@ -155,10 +163,11 @@ type probed struct {
 	cred  *vault.Credential
 }
 
-var _ upstream.Credential = (*probed)(nil)
+var _ upstream.Certified = (*probed)(nil)
 
 func (p *probed) Authorize(r *http.Request) error { return p.cred.Authorize(r) }
 func (p *probed) Key() string                     { return p.cred.ID }
+func (p *probed) TLS() *tls.Config                { return p.cred.TLS() }
 
 func (p *probed) Renew(ctx context.Context) (bool, error) {
 	cred, err := p.vault.Renew(ctx, p.cred)

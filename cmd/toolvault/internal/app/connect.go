@@ -31,13 +31,13 @@ func (v visitors) Visitor(r *http.Request) (string, bool) {
 func (v visitors) SignInURL(returnTo string) string { return v.app.People.SignInURL(returnTo) }
 
 // connector asks people for consent, with pages under a URL.
-func (a *App) connector(publicURL string) (*connect.Connector, error) {
+func (a *App) connector(publicURL string, local bool) (*connect.Connector, error) {
 	records, keyring := a.Store, a.Keyring
 	if a.Sandbox != nil {
 		records, keyring = a.Sandbox.store, a.Sandbox.keyring
 	}
 	return connect.New(connect.Options{
-		Vault: a.Vault, Store: records, Sealer: keyring, People: visitors{a}, Now: time.Now, PublicURL: publicURL, Logger: a.Logger,
+		Vault: a.Vault, Store: records, Sealer: keyring, People: visitors{a}, Now: time.Now, PublicURL: publicURL, Local: local, Logger: a.Logger,
 		Scopes: a.leastScopes, Owners: a.owners, Title: a.title, Observe: a.observeConsent,
 	})
 }
@@ -45,7 +45,7 @@ func (a *App) connector(publicURL string) (*connect.Connector, error) {
 // Loopback asks for consent with pages of its own under an address of this
 // machine, http://127.0.0.1:PORT. The handler answers only there.
 func (a *App) Loopback(publicURL string) (*connect.Connector, http.Handler, error) {
-	c, err := a.connector(publicURL)
+	c, err := a.connector(publicURL, true)
 	if err != nil {
 		return nil, nil, err
 	}

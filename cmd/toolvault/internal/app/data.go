@@ -138,7 +138,7 @@ func syncDir(dir string) error {
 // if it may: not for a store that was sealed with another. The bool tells that it
 // is new.
 func masterKey(dir string, may bool) (vault.Secret, string, bool, error) {
-	path := filepath.Join(dir, "master.key")
+	path := filepath.Join(dir, masterFile)
 	made := false
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if !may {

@@ -35,6 +35,9 @@ func (a *App) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.resealAuditKey(ctx); err != nil {
+		return err
+	}
 	if a.auditKey, err = audit.VerifierKey(signer.key, signer.name); err != nil {
 		return err
 	}

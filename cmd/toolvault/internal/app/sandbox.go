@@ -106,7 +106,7 @@ func (s *Sandbox) enter(ctx context.Context, a *App) error {
 	a.Gateway.SetPolicies(map[string]*auth.Policy{SandboxAgent: policy})
 
 	var decls []vault.Declaration
-	apps := map[string]vault.App{}
+	upstreams := map[string]vault.Service{}
 	for _, service := range s.move(a.services) {
 		d := s.Doubles[service.Name]
 		set, err := service.Scopes.Parse(sandboxConfig.scopes[service.Name])
@@ -117,11 +117,14 @@ func (s *Sandbox) enter(ctx context.Context, a *App) error {
 			ID: service.Name + "/" + SandboxAgent, Owner: vault.Owner{Agent: SandboxAgent}, Service: service.Name,
 			Type: vault.TypeAPIKey, Source: "vault:" + service.Name + "/" + SandboxAgent, Scope: set,
 		}
+		upstream := vault.Service{BaseURL: service.Endpoint.BaseURL, Schemes: service.Auth}
 		stored := vault.Stored{Secret: vault.NewSecret(d.Secret)}
 		if d.Refresh != "" {
 			decl.Type = vault.TypeOAuthToken
 			stored.Refresh = vault.NewSecret(d.Refresh)
-			apps[service.Name] = vault.App{Provider: *service.OAuth, ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
+			provider := *service.OAuth
+			provider.AuthURL = d.AuthURL()
+			upstream.App = vault.App{Provider: provider, ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
 		} else if _, ok := service.Auth[vault.TypeAPIKey]; !ok {
 			decl.Type = vault.TypeServiceToken
 		}
@@ -130,8 +133,9 @@ func (s *Sandbox) enter(ctx context.Context, a *App) error {
 			return err
 		}
 		decls = append(decls, decl)
+		upstreams[service.Name] = upstream
 	}
-	a.Vault.Configure(decls, apps)
+	a.Vault.Configure(decls, upstreams)
 	return nil
 }
 

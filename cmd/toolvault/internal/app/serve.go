@@ -15,6 +15,7 @@ import (
 	"toolvault/audit"
 	"toolvault/auth"
 	"toolvault/tools/transport"
+	"toolvault/vault/store"
 )
 
 // drain is how long calls under way may take to finish when the program stops.
@@ -24,7 +25,7 @@ func (a *App) transport() transport.Options {
 	return transport.Options{
 		Gateway: a.Gateway, Auth: a.Tokens, Name: "toolvault", Version: a.Version, PublicURL: a.PublicURL(),
 		AllowedHosts: a.Cfg.Server.AllowedHosts, AllowedOrigins: a.Cfg.Server.AllowedOrigins,
-		ToolCallIDKeys: a.Cfg.Server.ToolCallIDKeys, Logger: a.Logger, Refused: a.refusals(), Denied: a.Gateway.Denied, Scopes: a.scopes,
+		ToolCallIDKeys: a.Cfg.Server.ToolCallIDKeys, Logger: a.Logger, Refused: a.refusals(), Denied: a.Gateway.Denied, Scopes: a.scopes, Broker: a.Gateway,
 	}
 }
 
@@ -85,29 +86,42 @@ func (a *App) Handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", mcp)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /readyz", a.ready(store.NewWarner(a.Store, time.Now)))
 	mux.Handle("GET /metrics", a.Metrics.handler())
+	if err := a.signIn(mux); err != nil {
+		return nil, err
+	}
+	if err := a.consent(mux); err != nil {
+		return nil, err
+	}
 	return mux, nil
 }
 
-// ready answers 200 while the store and the audit log can be written.
-func (a *App) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-	defer cancel()
-	var bad []string
-	if err := a.Store.Ping(ctx); err != nil {
-		bad = append(bad, "store")
-		a.Logger.Warn("not ready", "part", "store", "error", err)
+// ready answers 200 while the store and the audit log can be written. A line for
+// each setting of the store that promises too little follows: it is no reason to
+// send calls elsewhere.
+func (a *App) ready(settings *store.Warner) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		var bad []string
+		if err := a.Store.Ping(ctx); err != nil {
+			bad = append(bad, "store")
+			a.Logger.Warn("not ready", "part", "store", "error", err)
+		}
+		if err := a.Log.Ping(ctx); err != nil {
+			bad = append(bad, "audit log")
+			a.Logger.Warn("not ready", "part", "audit log", "error", err)
+		}
+		if len(bad) > 0 {
+			http.Error(w, "not ready: "+strings.Join(bad, ", ")+" cannot be written", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ready")
+		for _, warning := range settings.Warnings(ctx) {
+			_, _ = fmt.Fprintln(w, "warning: "+warning)
+		}
 	}
-	if err := a.Log.Ping(ctx); err != nil {
-		bad = append(bad, "audit log")
-		a.Logger.Warn("not ready", "part", "audit log", "error", err)
-	}
-	if len(bad) > 0 {
-		http.Error(w, "not ready: "+strings.Join(bad, ", ")+" cannot be written", http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = fmt.Fprintln(w, "ready")
 }
 
 // exposed refuses to listen where others can reach the server without saying how
@@ -211,5 +225,7 @@ func (a *App) Identity(agent string) (auth.Identity, error) {
 
 // ServeStdio speaks MCP for one identity until in ends or ctx does.
 func (a *App) ServeStdio(ctx context.Context, id auth.Identity, in io.Reader, out io.Writer) error {
+	a.own.allow()
+	defer a.own.close()
 	return transport.ServeStdio(ctx, a.transport(), id, in, out)
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"strings"
 
 	"toolvault/auth/scope"
@@ -36,8 +37,9 @@ func Catalogs() scope.Catalogs {
 func credentialTypes(services []tools.Service) map[string][]string {
 	types := map[string][]string{}
 	for _, s := range services {
-		for _, t := range []string{vault.TypeAPIKey, vault.TypeServiceToken, vault.TypeOAuthToken} {
-			if _, ok := s.Auth[t]; ok {
+		types[s.Name] = vault.Everywhere()
+		for _, t := range vault.Types() {
+			if _, ok := s.Auth[t]; ok && !slices.Contains(types[s.Name], t) {
 				types[s.Name] = append(types[s.Name], t)
 			}
 		}
@@ -76,31 +78,70 @@ func at(s tools.Service, base string) tools.Service {
 	return s
 }
 
-// apps are the OAuth clients that the config names, by service. What they refer
-// to is looked up now.
-func apps(services []tools.Service, cfg *config.Config) (map[string]vault.App, error) {
-	apps := map[string]vault.App{}
+// upstreams is what the vault has to know of the services: where they are, how a
+// credential is presented, and our OAuth clients as the config names them. What
+// the config refers to is looked up now.
+func upstreams(services []tools.Service, cfg *config.Config) (map[string]vault.Service, error) {
+	all := map[string]vault.Service{}
 	for _, s := range services {
-		oauth := cfg.Services[s.Name].OAuth
-		if s.OAuth == nil || oauth.ClientID == "" {
-			continue
+		u := vault.Service{BaseURL: s.Endpoint.BaseURL, Schemes: s.Auth}
+		var err error
+		if u.App, err = oauthApp(s, cfg); err != nil {
+			return nil, err
 		}
-		a := vault.App{Provider: *s.OAuth, ClientID: oauth.ClientID}
-		if config.IsReference(oauth.ClientID) {
-			id, err := cfg.Lookup(oauth.ClientID)
-			if err != nil {
-				return nil, err
-			}
-			a.ClientID = id.Reveal()
-		}
-		if oauth.ClientSecret != "" {
-			secret, err := cfg.Lookup(oauth.ClientSecret)
-			if err != nil {
-				return nil, err
-			}
-			a.ClientSecret = secret
-		}
-		apps[s.Name] = a
+		all[s.Name] = u
 	}
-	return apps, nil
+	return all, nil
+}
+
+// oauthApp is our OAuth client at a service: the provider that is built in, with
+// what the config says in its place.
+func oauthApp(s tools.Service, cfg *config.Config) (vault.App, error) {
+	oauth := cfg.Services[s.Name].OAuth
+	if oauth.ClientID == "" {
+		return vault.App{}, nil
+	}
+	var a vault.App
+	if s.OAuth != nil {
+		a.Provider = *s.OAuth
+	}
+	if oauth.Issuer != "" { // another provider altogether
+		a.Provider = vault.ProviderAt(oauth.Issuer)
+	} else if s.OAuth == nil {
+		a.PKCE = true // a provider that does not know it passes over it (RFC 6749 section 3.1)
+	}
+	for _, set := range []struct {
+		to   *string
+		from string
+	}{{&a.AuthURL, oauth.AuthURL}, {&a.TokenURL, oauth.TokenURL}, {&a.RevokeURL, oauth.RevokeURL}} {
+		if set.from != "" {
+			*set.to = set.from
+		}
+	}
+	if oauth.Scopes != nil {
+		a.Scopes = oauth.Scopes
+	}
+	switch oauth.AuthStyle {
+	case "basic":
+		a.ClientAuth = vault.ClientBasic
+	case "body", "json":
+		a.ClientAuth = vault.ClientAuth(oauth.AuthStyle)
+	}
+	if oauth.Narrow != "" {
+		a.Narrow = oauth.Narrow
+	}
+	if oauth.Concurrency > 0 {
+		a.Concurrency = oauth.Concurrency
+	}
+	id, err := cfg.LookupOrLiteral(oauth.ClientID)
+	if err != nil {
+		return vault.App{}, err
+	}
+	a.ClientID = id.Reveal()
+	if oauth.ClientSecret != "" {
+		if a.ClientSecret, err = cfg.Lookup(oauth.ClientSecret); err != nil {
+			return vault.App{}, err
+		}
+	}
+	return a, nil
 }

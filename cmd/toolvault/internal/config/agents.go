@@ -27,14 +27,14 @@ type declared struct {
 
 func (r *reader) agents(items []*node, field func(int) string) {
 	ids := map[string]Position{}
-	byID := map[string]declared{}
+	seen := newRegistry()
 	for i, item := range items {
 		f := field(i)
 		if item.kind != mapping {
 			r.fail(item.at, f, "an agent is a mapping with agentId and credentials")
 			continue
 		}
-		a := r.agent(item, f, byID)
+		a := r.agent(item, f, seen)
 		if a.ID == "" {
 			continue
 		}
@@ -47,8 +47,8 @@ func (r *reader) agents(items []*node, field func(int) string) {
 	}
 }
 
-func (r *reader) agent(n *node, field string, byID map[string]declared) Agent {
-	m := r.mapping(n, field, "agentId", "credentials", "tasks", "policy")
+func (r *reader) agent(n *node, field string, seen *registry) Agent {
+	m := r.mapping(n, field, "agentId", "owners", "credentials", "tasks", "policy")
 	var a Agent
 	id, ok := r.required(m["agentId"], n.at, join(field, "agentId"), "an agent needs an agentId")
 	if ok && !agentID.MatchString(id) {
@@ -56,8 +56,14 @@ func (r *reader) agent(n *node, field string, byID map[string]declared) Agent {
 	} else if ok {
 		a.ID = id
 	}
-	a.Credentials = r.credentials(m["credentials"], join(field, "credentials"), id, byID)
-	a.Tasks = r.tasks(m["tasks"], join(field, "tasks"), serviceNames(m["credentials"]))
+	a.Owners = r.texts(m["owners"], join(field, "owners"), func(s string) (string, error) {
+		if !userName.MatchString(s) {
+			return "", errors.New("an owner is a person as in toolvault person add: at most 128 characters, without spaces and slashes")
+		}
+		return s, nil
+	})
+	a.Credentials = r.credentials(m["credentials"], join(field, "credentials"), id, seen)
+	a.Tasks = r.tasks(m["tasks"], join(field, "tasks"), serviceNames(m["credentials"]), accountsOf(m["credentials"]))
 	a.Rules = r.policy(m["policy"], join(field, "policy"), a.ID)
 	return a
 }
@@ -79,7 +85,7 @@ func serviceNames(n *node) map[string]bool {
 	return names
 }
 
-func (r *reader) tasks(n *node, field string, services map[string]bool) map[string]scope.Grants {
+func (r *reader) tasks(n *node, field string, services map[string]bool, accounts map[string][]string) map[string]scope.Grants {
 	tasks := map[string]scope.Grants{}
 	for _, p := range r.pairs(n, field, "a mapping from the name of a task to its scopes") {
 		f := join(field, key(p.key))
@@ -91,8 +97,10 @@ func (r *reader) tasks(n *node, field string, services map[string]bool) map[stri
 		if !ok {
 			continue
 		}
+		named := map[string]string{} // the account, by service
 		for _, w := range words(s) {
 			r.checkGrant(w.text, r.wordAt(p.value, w), f, services)
+			r.checkTaskAccount(w.text, r.wordAt(p.value, w), f, accounts, named)
 		}
 		if grants, err := r.known.Catalogs.ParseGrants(s); err == nil {
 			tasks[p.key] = grants
@@ -101,9 +109,9 @@ func (r *reader) tasks(n *node, field string, services map[string]bool) map[stri
 	return tasks
 }
 
-// checkGrant checks one word of a task: SERVICE:SCOPE.
+// checkGrant checks one word of a task: SERVICE:SCOPE or SERVICE@ACCOUNT:SCOPE.
 func (r *reader) checkGrant(word string, at Position, field string, services map[string]bool) {
-	service, name, ok := strings.Cut(word, ":")
+	service, _, name, ok := scope.Split(word)
 	switch {
 	case !ok || name == "":
 		r.fail(at, field, "%s names no service or no scope: write SERVICE:SCOPE, such as hubspot:contacts.read", show(word))
@@ -201,7 +209,7 @@ func (r *reader) types(service string) []string {
 	if t, ok := r.known.Types[service]; ok {
 		return slices.Sorted(slices.Values(t))
 	}
-	return []string{vault.TypeAPIKey, vault.TypeOAuthToken, vault.TypeServiceToken}
+	return vault.Types()
 }
 
 // word is a part of a text, and where in it (in characters, from 1).

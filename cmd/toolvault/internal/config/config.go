@@ -2,7 +2,7 @@
 // store, which services, which agents, with which credentials, tasks and policy.
 //
 // The file is YAML or JSON. It never holds a secret, only references: "env:NAME",
-// "file:PATH" or "vault:NAME". Reading it is strict: an unknown key, a scope that
+// "file:PATH", "vault:NAME" or "exec:PROGRAM". Reading it is strict: an unknown key, a scope that
 // the service does not have, a rule that does not compile is an error with its
 // line, its column and, where there is a near match, "did you mean". All errors
 // of a file are reported at once.
@@ -44,6 +44,7 @@ type Config struct {
 	Server   Server
 	Storage  Storage
 	Keys     Keys
+	Notify   Notify
 	Services map[string]Service
 	Agents   []Agent // in the order of the file
 
@@ -70,7 +71,7 @@ type Storage struct {
 
 // Keys is the "keys" section.
 type Keys struct {
-	Master string // "env:NAME", "file:PATH" with an absolute path, or "": a key file of the program's own making
+	Master string // "env:NAME", "file:PATH" with an absolute path, "exec:PROGRAM", or "": a key file of the program's own making
 }
 
 // Service is one entry of "services".
@@ -83,12 +84,21 @@ type Service struct {
 // OAuth is our registration at a service's authorization server.
 type OAuth struct {
 	ClientID     string // "env:NAME", "file:PATH", or the id itself, which is no secret; IsReference tells
-	ClientSecret string // "env:NAME" or "file:PATH"
+	ClientSecret string // "env:NAME", "file:PATH" or "exec:PROGRAM"
+
+	// What stands in the place of the provider that is built in.
+	Issuer                       string   // "https://login.example.com": the rest is found from there
+	AuthURL, TokenURL, RevokeURL string   // "": the provider's
+	Scopes                       []string // asked for at every consent besides what tools need; nil: the provider's
+	AuthStyle                    string   // "basic", "body" or "json"; "": the provider's
+	Narrow                       string   // "refresh" or "exchange": how a token is narrowed; "": the provider's
+	Concurrency                  int      // token requests at the same time; 0: the program's
 }
 
 // Agent is one entry of "agents".
 type Agent struct {
 	ID          string
+	Owners      []string // people who may connect its own credentials
 	Credentials []vault.Declaration
 	Tasks       map[string]scope.Grants // by the task's name
 	Rules       []auth.Rule

@@ -32,7 +32,7 @@ func known() Known {
 		},
 		Types: map[string][]string{
 			"slack": {vault.TypeOAuthToken, vault.TypeServiceToken}, "hubspot": {vault.TypeOAuthToken, vault.TypeServiceToken},
-			"pinecone": {vault.TypeAPIKey}, "metabase": {vault.TypeAPIKey, vault.TypeServiceToken},
+			"pinecone": {vault.TypeAPIKey}, "metabase": append(vault.Everywhere(), vault.TypeAPIKey, vault.TypeServiceToken, vault.TypeSession),
 		},
 		Rules: func(_ string, rules []auth.Rule) error {
 			for i, r := range rules {
@@ -208,6 +208,7 @@ func TestSmallAndOddFilesThatAreRight(t *testing.T) {
 		"a uuid client id":    "services: { hubspot: { oauth: { client_id: '0f8fad5b-d9cb-469f-a165-70867728950e' } } }",
 		"redis":               "storage: { url: 'rediss://tools@redis.example.com:6380/1' }",
 		"sentinels":           "storage: { url: 'redis-sentinel://s1:26379,s2,s3/main/0' }",
+		"redis with more":     "storage: { url: 'rediss://tools@redis.example.com:6380/1?namespace=staging-2&replicas=1&tls_ca=/etc/toolvault/redis-ca.pem&tls_cert=/etc/toolvault/redis.pem&tls_key=/etc/toolvault/redis.key' }",
 		"redis by reference":  "storage: { url: 'env:REDIS_URL' }",
 		"file url":            "storage: { url: 'file:///var/lib/toolvault' }",
 		"a shared credential": "agents:\n- {agentId: a, credentials: [{service: metabase, type: api_key, source: 'vault:m', scope: read-only}]}\n- {agentId: b, credentials: [{service: metabase, type: api_key, source: 'vault:m', scope: read-write}]}",

@@ -2,14 +2,17 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"toolvault/vault"
 )
 
-func (r *reader) credentials(n *node, field, agent string, byID map[string]declared) []vault.Declaration {
+func (r *reader) credentials(n *node, field, agent string, seen *registry) []vault.Declaration {
 	var all []vault.Declaration
+	var items []*node // where they stand
+	var fields []string
 	owned := map[[3]string]Position{} // service, user and id
 	for i, item := range r.list(n, field) {
 		f := fmt.Sprintf("%s[%d]", field, i)
@@ -23,13 +26,17 @@ func (r *reader) credentials(n *node, field, agent string, byID map[string]decla
 			continue
 		}
 		owned[own] = item.at
-		if other, ok := byID[d.ID]; ok && (other.Source != d.Source || other.Service != d.Service || other.Type != d.Type) {
+		if other, ok := seen.byID[d.ID]; ok && (other.Source != d.Source || other.Service != d.Service || other.Type != d.Type || !maps.Equal(other.Params, d.Params)) {
 			r.fail(item.at, f, "two different credentials have the id %s; the first is on line %d: give one another id", show(d.ID), other.at.Line)
 			continue
 		}
-		byID[d.ID] = declared{d, item.at, f}
-		all = append(all, d)
+		if !r.usersOwn(d, item.at, f, seen) {
+			continue
+		}
+		seen.add(declared{d, item.at, f})
+		all, items, fields = append(all, d), append(items, item), append(fields, f)
 	}
+	r.named(all, items, fields)
 	return all
 }
 
@@ -48,7 +55,8 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 		return d, false
 	}
 	before := len(r.errs.all)
-	m := r.mapping(n, field, "id", "service", "type", "source", "scope", "user")
+	typ := typeOf(n)
+	m := r.mapping(n, field, append([]string{"id", "service", "type", "source", "scope", "user", "account", "broker"}, paramNames(typ)...)...)
 	d.Owner.Agent = agent
 	if user, ok := r.text(m["user"], field+".user"); ok {
 		if !userName.MatchString(user) {
@@ -56,14 +64,15 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 		}
 		d.Owner.User = user
 	}
-	if source, ok := r.required(m["source"], n.at, field, "a credential needs a source: env:NAME, file:PATH or vault:NAME"); ok {
-		d.Source = r.reference(source, m["source"].at, field+".source", kindEnv, kindFile, kindVault)
+	d.Account = r.account(m["account"], field+".account")
+	if source, ok := r.required(m["source"], n.at, field, "a credential needs a source: env:NAME, file:PATH, vault:NAME or exec:PROGRAM"); ok {
+		d.Source = r.reference(source, m["source"].at, field+".source", kindEnv, kindFile, kindVault, kindExec)
 	}
 	service, ok := r.required(m["service"], n.at, field, "a credential needs a service")
 	if ok && r.checkService(service, m["service"].at, field+".service") {
 		d.Service = service
 	}
-	typ, ok := r.required(m["type"], n.at, field, "a credential needs a type: api_key, service_token or oauth_token")
+	_, ok = r.required(m["type"], n.at, field, "a credential needs a type: "+oneOf(vault.Types()))
 	if types := r.types(d.Service); ok && d.Service != "" && !slices.Contains(types, typ) {
 		hint := didYouMean(typ, types)
 		if hint == "" {
@@ -72,6 +81,8 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 		r.fail(m["type"].at, field+".type", "%s takes no credential of the type %s%s", d.Service, show(typ), hint)
 	}
 	d.Type = typ
+	d.Params = r.params(typ, m, n.at, field)
+	d.Broker = r.flag(m["broker"], field+".broker")
 	granted, ok := r.required(m["scope"], n.at, field, "a credential needs a scope: what it may be used for, such as read-only")
 	if ok && d.Service != "" {
 		catalog := r.known.Catalogs[d.Service]
@@ -93,8 +104,28 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 	return d, len(r.errs.all) == before
 }
 
+// typeOf is the type of a credential, "" where it does not say; it tells which keys
+// there may be.
+func typeOf(n *node) string {
+	for _, p := range n.pairs {
+		if p.key == "type" && p.value.kind == text {
+			return p.value.text
+		}
+	}
+	return ""
+}
+
+// oneOf lists what there is to choose from.
+func oneOf(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
 // defaultID is the name of the record for a credential in the vault, else
-// SERVICE/AGENT or SERVICE/AGENT/USER.
+// SERVICE/AGENT, with the user and the account, where there are any, after it.
 func defaultID(d vault.Declaration) string {
 	if name, ok := strings.CutPrefix(d.Source, kindVault+":"); ok {
 		return name
@@ -102,6 +133,9 @@ func defaultID(d vault.Declaration) string {
 	id := d.Service + "/" + d.Owner.Agent
 	if d.Owner.User != "" {
 		id += "/" + d.Owner.User
+	}
+	if d.Account != "" {
+		id += "/" + d.Account
 	}
 	return id
 }

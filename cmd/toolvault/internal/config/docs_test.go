@@ -16,6 +16,7 @@ import (
 	"toolvault/tools/metabase"
 	"toolvault/tools/pinecone"
 	"toolvault/tools/slack"
+	"toolvault/vault"
 )
 
 var (
@@ -44,6 +45,7 @@ func TestTheConfigsInTheDocsAreRight(t *testing.T) {
 	}
 	for _, s := range []tools.Service{slack.New(), hubspot.New(), pinecone.New(), metabase.New()} {
 		known.Catalogs[s.Name] = s.Scopes
+		known.Types[s.Name] = vault.Everywhere()
 		for typ := range s.Auth {
 			known.Types[s.Name] = append(known.Types[s.Name], typ)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ const (
 	kindEnv   = "env"
 	kindFile  = "file"
 	kindVault = "vault"
+	kindExec  = "exec"
 )
 
 const maxSecret = 64 << 10 // bytes that an environment variable or a file may hold
@@ -29,8 +31,8 @@ var (
 
 // Reference is a place in the file that stands for a secret.
 type Reference struct {
-	Kind         string // "env", "file" or "vault"
-	Name         string // of the variable, the absolute path of the file, or the record
+	Kind         string // "env", "file", "vault" or "exec"
+	Name         string // of the variable, the absolute path of the file, the record, or the program with its arguments
 	Where        string // the field: "agents[0].credentials[1].source"
 	Line, Column int
 }
@@ -47,21 +49,18 @@ func (c *Config) References() []Reference { return slices.Clone(c.refs) }
 // itself.
 func IsReference(s string) bool {
 	kind, _, ok := strings.Cut(s, ":")
-	return ok && (kind == kindEnv || kind == kindFile || kind == kindVault)
+	return ok && (kind == kindEnv || kind == kindFile || kind == kindVault || kind == kindExec)
 }
 
 // reference checks a reference of one of the kinds and notes it. The result is
 // "" after an error. A path in it becomes absolute.
 func (r *reader) reference(s string, at Position, field string, kinds ...string) string {
-	forms := map[string]string{kindEnv: "env:NAME", kindFile: "file:PATH", kindVault: "vault:NAME"}
+	forms := map[string]string{kindEnv: "env:NAME", kindFile: "file:PATH", kindVault: "vault:NAME", kindExec: "exec:PROGRAM"}
 	var want []string
 	for _, k := range kinds {
 		want = append(want, forms[k])
 	}
-	either := strings.Join(want, " or ")
-	if len(want) == 3 {
-		either = strings.Join(want[:2], ", ") + " or " + want[2]
-	}
+	either := oneOf(want)
 	kind, name, ok := strings.Cut(s, ":")
 	switch {
 	case !ok || forms[kind] == "":
@@ -70,7 +69,7 @@ func (r *reader) reference(s string, at Position, field string, kinds ...string)
 	case !slices.Contains(kinds, kind):
 		r.fail(at, field, "a %s: reference is not taken here: use %s", kind, either)
 		return ""
-	case tokenShape.MatchString(name) || kind != kindFile && dense(name):
+	case tokenShape.MatchString(name) || kind != kindFile && kind != kindExec && dense(name): // what a program is asked for may have an odd id
 		r.fail(at, field, "a secret never stands in the file, and what follows %s: looks like one: give the name of what holds it, %s", kind, either)
 		return ""
 	}
@@ -81,6 +80,13 @@ func (r *reader) reference(s string, at Position, field string, kinds ...string)
 		ok = name != "" && len(name) <= 4096 && name == strings.TrimSpace(name) && !strings.ContainsAny(name, "\n\x00")
 	case kindVault:
 		ok = len(name) <= 200 && vaultName.MatchString(name)
+	}
+	if kind == kindExec {
+		if err := vault.CheckCommand(name); err != nil {
+			r.fail(at, field, "malformed reference: %v", err)
+			return ""
+		}
+		ok = true
 	}
 	if !ok {
 		r.fail(at, field, "malformed reference: %s", map[string]string{
@@ -101,10 +107,10 @@ func (r *reader) reference(s string, at Position, field string, kinds ...string)
 // clientID takes an OAuth client's id, which is no secret, or a reference to it.
 func (r *reader) clientID(s string, at Position, field string) string {
 	if IsReference(s) {
-		return r.reference(s, at, field, kindEnv, kindFile)
+		return r.reference(s, at, field, kindEnv, kindFile, kindExec)
 	}
 	if len(s) > 256 || strings.ContainsAny(s, " \t\n") || tokenShape.MatchString(s) {
-		r.fail(at, field, "this must be the id of an OAuth client, or a reference to it, env:NAME or file:PATH")
+		r.fail(at, field, "this must be the id of an OAuth client, or a reference to it, env:NAME, file:PATH or exec:PROGRAM")
 		return ""
 	}
 	return s
@@ -118,9 +124,10 @@ func (c *Config) absolute(path string) string {
 	return filepath.Join(c.dir, path)
 }
 
-// Lookup gives the secret that an "env:" or "file:" reference stands for,
+// Lookup gives the secret that an "env:", "file:" or "exec:" reference stands for,
 // without line ends at its end. It is an error if there is none, if it is empty,
-// or if it is larger than 64 KiB; the error never holds any of it.
+// or if it is larger than 64 KiB; the error never holds any of it. A program runs
+// for ten seconds at most (vault.Exec).
 func (c *Config) Lookup(ref string) (vault.Secret, error) {
 	kind, name, _ := strings.Cut(ref, ":")
 	var value string
@@ -140,10 +147,12 @@ func (c *Config) Lookup(ref string) (vault.Secret, error) {
 			return vault.Secret{}, err
 		}
 		value = v
+	case kindExec:
+		return vault.Exec(context.Background(), name)
 	case kindVault:
 		return vault.Secret{}, fmt.Errorf("vault:%s is resolved by the vault", key(name))
 	default:
-		return vault.Secret{}, errors.New("a reference is written env:NAME or file:PATH")
+		return vault.Secret{}, errors.New("a reference is written env:NAME, file:PATH or exec:PROGRAM")
 	}
 	value = strings.TrimRight(value, "\r\n")
 	if strings.TrimSpace(value) == "" {

@@ -48,8 +48,10 @@ func TestLookup(t *testing.T) {
 		{"file:large", "", "file " + dir + "/large holds more than 64 KiB"},
 		{"file:pipe", "", "file " + dir + "/pipe cannot be read: it is not a regular file"},
 		{"file:.", "", "file " + dir + " cannot be read: it is not a regular file"},
+		{"exec:echo canary-exec", "canary-exec", ""},
+		{"exec:false", "", "the program false ended with exit code 1; what it said is not shown, since it may hold a secret: run it by hand"},
 		{"vault:x", "", "vault:x is resolved by the vault"},
-		{planted, "", "a reference is written env:NAME or file:PATH"},
+		{planted, "", "a reference is written env:NAME, file:PATH or exec:PROGRAM"},
 	} {
 		s, err := c.Lookup(test.ref)
 		if s.Reveal() != test.want || (err == nil) != (test.fault == "") || err != nil && err.Error() != test.fault {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -69,7 +70,7 @@ func (r *reader) storage(n *node) {
 func (r *reader) keys(n *node) {
 	m := r.mapping(n, "keys", "master")
 	if s, ok := r.text(m["master"], "keys.master"); ok {
-		r.Keys.Master = r.reference(s, m["master"].at, "keys.master", kindEnv, kindFile)
+		r.Keys.Master = r.reference(s, m["master"].at, "keys.master", kindEnv, kindFile, kindExec)
 	}
 }
 
@@ -99,18 +100,60 @@ func (r *reader) service(n *node, field string) Service {
 		}
 		s.Timeout = d
 	}
-	field += ".oauth"
-	o := r.mapping(m["oauth"], field, "client_id", "client_secret")
-	if raw, ok := r.text(o["client_id"], field+".client_id"); ok {
-		s.OAuth.ClientID = r.clientID(raw, o["client_id"].at, field+".client_id")
-	}
-	if raw, ok := r.text(o["client_secret"], field+".client_secret"); ok {
-		s.OAuth.ClientSecret = r.reference(raw, o["client_secret"].at, field+".client_secret", kindEnv, kindFile)
-	}
-	if o["client_secret"] != nil && o["client_id"] == nil {
-		r.fail(o["client_secret"].at, field, "client_secret needs a client_id beside it")
-	}
+	s.OAuth = r.oauth(m["oauth"], field+".oauth")
 	return s
+}
+
+func (r *reader) oauth(n *node, field string) OAuth {
+	var o OAuth
+	m := r.mapping(n, field, "client_id", "client_secret", "issuer", "auth_url", "token_url", "revoke_url", "scopes", "auth_style", "narrow", "concurrency")
+	if raw, ok := r.text(m["client_id"], field+".client_id"); ok {
+		o.ClientID = r.clientID(raw, m["client_id"].at, field+".client_id")
+	}
+	if raw, ok := r.text(m["client_secret"], field+".client_secret"); ok {
+		o.ClientSecret = r.reference(raw, m["client_secret"].at, field+".client_secret", kindEnv, kindFile, kindExec)
+	}
+	for key := range m {
+		if m["client_id"] == nil {
+			r.fail(m[key].at, field, "%s needs a client_id beside it", key)
+			break
+		}
+	}
+	for key, to := range map[string]*string{"issuer": &o.Issuer, "auth_url": &o.AuthURL, "token_url": &o.TokenURL, "revoke_url": &o.RevokeURL} {
+		raw, ok := r.text(m[key], join(field, key))
+		if !ok {
+			continue
+		}
+		var err error
+		if *to, err = endpointURL(raw); err != nil {
+			r.fail(m[key].at, join(field, key), "%v", err)
+		}
+	}
+	if raw, ok := r.text(m["scopes"], field+".scopes"); ok {
+		for _, w := range words(raw) {
+			o.Scopes = append(o.Scopes, w.text)
+		}
+	}
+	if style, ok := r.text(m["auth_style"], field+".auth_style"); ok {
+		if !slices.Contains([]string{"basic", "body", "json"}, style) {
+			r.fail(m["auth_style"].at, field+".auth_style", `this must be "basic" (HTTP Basic), "body" (form fields) or "json" (HTTP Basic and a JSON body)`)
+		}
+		o.AuthStyle = style
+	}
+	if narrow, ok := r.text(m["narrow"], field+".narrow"); ok {
+		if !slices.Contains([]string{"refresh", "exchange"}, narrow) {
+			r.fail(m["narrow"].at, field+".narrow", `this must be "refresh" (a refresh may ask for a narrower scope) or "exchange" (RFC 8693)`)
+		}
+		o.Narrow = narrow
+	}
+	if c := m["concurrency"]; c != nil {
+		n, err := strconv.Atoi(c.text)
+		if err != nil || n < 1 || n > 1000 {
+			r.fail(c.at, field+".concurrency", "this must be a number from 1 to 1000: how many tokens are asked for at the same time")
+		}
+		o.Concurrency = n
+	}
+	return o
 }
 
 // checkService reports a service that the program does not know.

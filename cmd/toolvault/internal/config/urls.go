@@ -64,6 +64,15 @@ func baseURL(s string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
+// endpointURL takes an address of an OAuth provider, kept as it is written: an
+// issuer is compared letter by letter (RFC 8414 section 3.3).
+func endpointURL(s string) (string, error) {
+	if _, err := baseURL(s); err != nil {
+		return "", err
+	}
+	return s, nil
+}
+
 // publicURL takes the URL by which clients reach the server: https, or http to
 // this machine.
 func publicURL(s string) (string, error) {
