@@ -28,9 +28,10 @@ func (a *Agents) Load(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	records, versions := map[string]agentRecord{}, map[string]int64{}
-	err := eachRecord(ctx, a.store, agentPrefix, func(item store.Item) {
+	err := store.Each(ctx, a.store, agentPrefix, func(item store.Item) error {
 		id := strings.TrimPrefix(item.Key, agentPrefix)
 		records[id], versions[id] = decodeAgent(item.Value), item.Version
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("the agents could not be read: %w", err)

@@ -8,9 +8,6 @@ import (
 	"toolvault/vault/store"
 )
 
-// page is how many records one List of the store asks for.
-const page = 500
-
 // follow keeps what is in memory equal to what is in the store until ctx ends,
 // which is no error. load("") must read everything, load(key) one record whose
 // key begins with one of the prefixes. A load that fails is reported and tried
@@ -61,21 +58,4 @@ func hasPrefix(key string, prefixes []string) bool {
 		}
 	}
 	return false
-}
-
-// eachRecord calls f for every record below the prefix.
-func eachRecord(ctx context.Context, st store.Store, prefix string, f func(store.Item)) error {
-	for after := ""; ; {
-		items, err := st.List(ctx, prefix, after, page)
-		if err != nil {
-			return err
-		}
-		for _, item := range items {
-			f(item)
-			after = item.Key
-		}
-		if len(items) < page {
-			return nil
-		}
-	}
 }

@@ -88,22 +88,23 @@ func (t *Tokens) readKeys(ctx context.Context) error {
 	next := &keyring{public: map[string]ed25519.PublicKey{}}
 	var newest time.Time
 	var broken error
-	err := eachRecord(ctx, t.Store, keyPrefix, func(item store.Item) {
+	err := store.Each(ctx, t.Store, keyPrefix, func(item store.Item) error {
 		kid, created, key, err := t.openKey(item)
 		if err != nil {
 			broken = err
 			t.Logger.Warn("a token signing key was left out", "error", err)
-			return
+			return nil
 		}
 		next.public[kid] = key.Public().(ed25519.PublicKey)
 		if next.signing == nil || created.After(newest) || created.Equal(newest) && kid > next.kid {
 			signer, err := newSigner(kid, key)
 			if err != nil {
 				broken = err
-				return
+				return nil
 			}
 			newest, next.kid, next.signing = created, kid, signer
 		}
+		return nil
 	})
 	switch {
 	case err != nil:

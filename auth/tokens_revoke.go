@@ -135,8 +135,9 @@ func (t *Tokens) loadRevocations(ctx context.Context) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	all := map[string]revocation{}
-	err := eachRecord(ctx, t.Store, revokedPrefix, func(item store.Item) {
+	err := store.Each(ctx, t.Store, revokedPrefix, func(item store.Item) error {
 		all[strings.TrimPrefix(item.Key, revokedPrefix)] = decodeRevocation(item.Value)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("the revocations could not be read: %w", err)
@@ -168,21 +169,34 @@ func (t *Tokens) sweep(ctx context.Context) error {
 	defer t.writing.Unlock()
 	now := t.Now()
 	var old []store.Item
-	err := eachRecord(ctx, t.Store, revokedPrefix, func(item store.Item) {
+	err := store.Each(ctx, t.Store, revokedPrefix, func(item store.Item) error {
 		if decodeRevocation(item.Value).Until.Add(time.Minute).Before(now) {
 			old = append(old, item)
 		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
 	for _, item := range old {
-		err := t.Store.Delete(ctx, item.Key, item.Version)
+		remove := t.Store.Forget // a token's id is never used again
+		if strings.HasPrefix(item.Key, revokedPrefix+revokedAgent) {
+			remove = t.Store.Delete
+		}
+		err := remove(ctx, item.Key, item.Version)
 		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 		if err == nil {
 			t.forget(strings.TrimPrefix(item.Key, revokedPrefix))
+		}
+	}
+	// What another process has swept nobody tells of.
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, r := range t.revoked {
+		if r.Until.Add(time.Minute).Before(now) {
+			delete(t.revoked, name)
 		}
 	}
 	return nil

@@ -34,8 +34,8 @@ type keptFailure struct {
 }
 
 // once sees to it that a write with an idempotency key happens once: it claims
-// the key, or returns the outcome of the call that had it first. Where it had to
-// wait for that call, what the agent may do is decided anew.
+// the key, or returns the outcome of the call that had it first. What the agent may
+// do is decided anew after it: it may have had to wait for that call.
 func (c *passage) once(ctx context.Context) (first any, failure *fault.Error) {
 	if c.call.IdempotencyKey == "" && !c.call.MalformedKey || c.g.Ledger == nil || !c.bound.schema.Write() {
 		return nil, nil
@@ -52,16 +52,9 @@ func (c *passage) once(ctx context.Context) (first any, failure *fault.Error) {
 	if err != nil {
 		return nil, c.keyFault(err)
 	}
-	if c.claim = claim; claim != nil {
-		if claim.Waited {
-			return nil, c.authorize(ctx)
-		}
-		return nil, nil
-	}
-	if earlier.Waited {
-		if failure := c.authorize(ctx); failure != nil {
-			return nil, failure
-		}
+	c.claim = claim
+	if failure := c.authorize(ctx); failure != nil || claim != nil {
+		return nil, failure
 	}
 	c.repeatOf = earlier.CallID
 	if n := earlier.TooLarge; n > 0 {

@@ -60,19 +60,11 @@ func (k *Keyring) holder(item store.Item) (holder, bool) {
 
 func (k *Keyring) holders(ctx context.Context) ([]holder, error) {
 	var all []holder
-	for after := ""; ; {
-		items, err := k.store.List(ctx, holderPrefix, after, censusPage)
-		if err != nil {
-			return nil, err
+	err := store.Each(ctx, k.store, holderPrefix, func(item store.Item) error {
+		if h, ok := k.holder(item); ok {
+			all = append(all, h)
 		}
-		for _, item := range items {
-			if h, ok := k.holder(item); ok {
-				all = append(all, h)
-			}
-		}
-		if len(items) < censusPage {
-			return all, nil
-		}
-		after = items[len(items)-1].Key
-	}
+		return nil
+	})
+	return all, err
 }

@@ -147,31 +147,25 @@ func of(name string, err error) error { return fmt.Errorf("credential %s: %w", n
 // Where some cannot be opened, it returns the others and an error that names
 // those.
 func (v *Vault) List(ctx context.Context) ([]Info, error) {
-	const page = 200
 	var infos []Info
 	var broken []error
-	for after := ""; ; {
-		items, err := v.store.List(ctx, recordPrefix, after, page)
+	err := store.Each(ctx, v.store, recordPrefix, func(item store.Item) error {
+		name := strings.TrimPrefix(item.Key, recordPrefix)
+		if strings.HasPrefix(name, obtainedPrefix) {
+			return nil
+		}
+		s, err := v.open(name, sealedRecord{item.Version, item.Value})
 		if err != nil {
-			return infos, fmt.Errorf("list credentials: %w", err)
+			broken = append(broken, err)
+			return nil
 		}
-		for _, item := range items {
-			name := strings.TrimPrefix(item.Key, recordPrefix)
-			if strings.HasPrefix(name, obtainedPrefix) {
-				continue
-			}
-			s, err := v.open(name, sealedRecord{item.Version, item.Value})
-			if err != nil {
-				broken = append(broken, err)
-				continue
-			}
-			infos = append(infos, v.info(name, item.Version, s))
-		}
-		if len(items) < page {
-			return infos, errors.Join(broken...)
-		}
-		after = items[len(items)-1].Key
+		infos = append(infos, v.info(name, item.Version, s))
+		return nil
+	})
+	if err != nil {
+		return infos, fmt.Errorf("list credentials: %w", err)
 	}
+	return infos, errors.Join(broken...)
 }
 
 // Show returns what may be shown of one. For a name that is not there the error

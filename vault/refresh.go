@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -51,7 +52,7 @@ func (v *Vault) grant(d Declaration, name string) target {
 		case err != nil:
 			return Stored{}, err
 		case s.Refresh.Empty():
-			return Stored{}, because(ErrNeedsConsent, "there is no refresh token: %s", consent(d))
+			return Stored{}, because(ErrNeedsConsent, "there is no refresh token")
 		case app.ClientID == "" || app.TokenURL == "":
 			return Stored{}, invalid("to refresh it an OAuth app is needed: set services.%s.oauth in the config", d.Service)
 		}
@@ -257,6 +258,6 @@ func (v *Vault) extend(ctx context.Context, lease store.Lease) (stop func()) {
 
 // fingerprint tells texts apart without showing them.
 func fingerprint(text string) string {
-	sum := sha256sum(text)
+	sum := sha256.Sum256([]byte(text))
 	return fmt.Sprintf("%x", sum[:8])
 }

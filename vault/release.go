@@ -121,7 +121,7 @@ func (v *Vault) narrowByRefresh(ctx context.Context, d Declaration, name string,
 	var at time.Time
 	t.next = func(ctx context.Context, s Stored) (Stored, error) {
 		if s.Refresh.Empty() {
-			return Stored{}, because(ErrNeedsConsent, "there is no refresh token to narrow it with: %s", consent(d))
+			return Stored{}, because(ErrNeedsConsent, "there is no refresh token to narrow it with")
 		}
 		app, err := v.appReady(ctx, d.Service)
 		if err != nil {

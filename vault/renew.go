@@ -2,15 +2,12 @@ package vault
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
 
 	"toolvault/vault/store"
 )
-
-func sha256sum(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 
 // errNoAnswer is what an error is besides where nobody knows what became of a
 // request to a token endpoint: what it would have spent may be spent.

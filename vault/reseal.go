@@ -12,9 +12,6 @@ import (
 	"toolvault/vault/store"
 )
 
-// censusPage is how many records are read at a time; one has a megabyte at most.
-const censusPage = 100
-
 // Census says how the records of a store are sealed.
 type Census struct {
 	ByKey   map[KeyID]int // records that the key has sealed
@@ -49,21 +46,10 @@ func TakeCensus(ctx context.Context, st store.Store, k *Keyring) (Census, error)
 }
 
 func eachItem(ctx context.Context, st store.Store, f func(store.Item) error) error {
-	for after := ""; ; {
-		items, err := st.List(ctx, "", after, censusPage)
-		if err != nil {
-			return fmt.Errorf("look at the records: %w", err)
-		}
-		for _, item := range items {
-			if err := f(item); err != nil {
-				return err
-			}
-		}
-		if len(items) < censusPage {
-			return nil
-		}
-		after = items[len(items)-1].Key
+	if err := store.Each(ctx, st, "", f); err != nil {
+		return fmt.Errorf("look at the records: %w", err)
 	}
+	return nil
 }
 
 // ResealOptions say how fast records are sealed anew.

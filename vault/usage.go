@@ -139,21 +139,15 @@ func (v *Vault) LastUse(ctx context.Context, name string) (LastUse, error) {
 
 // LastUses returns who has last used each stored credential, by its name.
 func (v *Vault) LastUses(ctx context.Context) (map[string]LastUse, error) {
-	const page = 500
 	uses := map[string]LastUse{}
-	for after := ""; ; {
-		items, err := v.store.List(ctx, usagePrefix, after, page)
-		if err != nil {
-			return nil, fmt.Errorf("list uses: %w", err)
+	err := store.Each(ctx, v.store, usagePrefix, func(item store.Item) error {
+		if use, ok := v.openUse(item); ok {
+			uses[strings.TrimPrefix(item.Key, usagePrefix)] = use
 		}
-		for _, item := range items {
-			if use, ok := v.openUse(item); ok {
-				uses[strings.TrimPrefix(item.Key, usagePrefix)] = use
-			}
-		}
-		if len(items) < page {
-			return uses, nil
-		}
-		after = items[len(items)-1].Key
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list uses: %w", err)
 	}
+	return uses, nil
 }

@@ -149,13 +149,14 @@ func (p *People) Get(ctx context.Context, name string) (Person, error) {
 func (p *People) List(ctx context.Context) ([]Person, error) {
 	var all []Person
 	var broken []error
-	err := each(ctx, p.Store, personPrefix, func(item store.Item) {
+	err := store.Each(ctx, p.Store, personPrefix, func(item store.Item) error {
 		r, err := p.openPerson(item)
 		if err != nil {
 			broken = append(broken, err)
-			return
+			return nil
 		}
 		all = append(all, r.person())
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the people could not be read: %w", err)

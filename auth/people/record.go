@@ -129,21 +129,3 @@ func (p *People) put(ctx context.Context, key string, version int64, value any) 
 	}
 	return p.Store.Put(ctx, store.Item{Key: key, Version: version, Value: sealed}, nil)
 }
-
-// each calls f for every record below the prefix.
-func each(ctx context.Context, st store.Store, prefix string, f func(store.Item)) error {
-	const some = 500
-	for after := ""; ; {
-		items, err := st.List(ctx, prefix, after, some)
-		if err != nil {
-			return err
-		}
-		for _, item := range items {
-			f(item)
-			after = item.Key
-		}
-		if len(items) < some {
-			return nil
-		}
-	}
-}

@@ -129,7 +129,7 @@ func (p *People) end(ctx context.Context, key string) error {
 	for key != "" {
 		item, err := p.Store.Get(ctx, key)
 		if err == nil {
-			err = p.Store.Delete(ctx, key, item.Version)
+			err = p.Store.Forget(ctx, key, item.Version)
 		}
 		switch {
 		case errors.Is(err, store.ErrConflict): // it was seen meanwhile
@@ -165,10 +165,11 @@ func (p *People) Run(ctx context.Context) error {
 func (p *People) Sweep(ctx context.Context) error {
 	now := p.Now()
 	var old []store.Item
-	err := each(ctx, p.Store, sessionPrefix, func(item store.Item) {
+	err := store.Each(ctx, p.Store, sessionPrefix, func(item store.Item) error {
 		if s, err := p.openSession(item); err != nil || s.ended(now) {
 			old = append(old, store.Item{Key: item.Key, Version: item.Version})
 		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -177,8 +178,12 @@ func (p *People) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, item := range append(old, forgiven...) {
-		err := p.Store.Delete(ctx, item.Key, item.Version)
+	for i, item := range append(old, forgiven...) {
+		remove := p.Store.Delete // a throttled name may fail again
+		if i < len(old) {
+			remove = p.Store.Forget // a session's key is never used again
+		}
+		err := remove(ctx, item.Key, item.Version)
 		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
 			return err
 		}

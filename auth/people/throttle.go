@@ -188,11 +188,12 @@ func (t throttle) clear(ctx context.Context, b bucket) {
 func (t throttle) forgiven(ctx context.Context) ([]store.Item, error) {
 	now := t.now()
 	var old []store.Item
-	err := each(ctx, t.store, throttlePrefix, func(item store.Item) {
+	err := store.Each(ctx, t.store, throttlePrefix, func(item store.Item) error {
 		kind, _, _ := strings.Cut(strings.TrimPrefix(item.Key, throttlePrefix), "/")
 		if s := decodeStrikes(item.Value).at(now, limits(kind)); s.Count == 0 && !s.Until.After(now) {
 			old = append(old, store.Item{Key: item.Key, Version: item.Version})
 		}
+		return nil
 	})
 	return old, err
 }

@@ -119,13 +119,13 @@ func newStack(ctx context.Context, dir, publicURL string, logger *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	v := vault.New(vault.Options{Store: st, Keyring: keyring, Schemes: map[string]map[string]vault.Scheme{s.Name: s.Auth}, Logger: logger})
+	v := vault.New(vault.Options{Store: st, Keyring: keyring, Logger: logger})
 	if _, err := v.Put(ctx, "test/key", vault.Stored{Type: vault.TypeAPIKey, Secret: vault.NewMasterKey()}); err != nil {
 		return nil, err
 	}
 	v.Configure([]vault.Declaration{{
 		ID: "test/key", Owner: vault.Owner{Agent: agent}, Service: s.Name, Type: vault.TypeAPIKey, Source: "vault:test/key", Scope: granted,
-	}}, nil)
+	}}, map[string]vault.Service{s.Name: {Schemes: s.Auth}})
 	log, err := audit.Open(audit.Options{Dir: filepath.Join(dir, "audit"), Key: audit.NewKey(), Name: "conformance", Logger: logger})
 	if err != nil {
 		return nil, err

@@ -15,7 +15,6 @@ type First struct {
 	Begun    time.Time
 	Outcome  []byte // as it was kept
 	TooLarge int    // bytes of an outcome that was too large to keep; 0: it is in Outcome
-	Waited   bool   // the first call was under way, and has ended since
 }
 
 // OtherError says that the key belongs to a call that does something else.
@@ -48,8 +47,6 @@ func (e *BusyError) Error() string { return "call " + e.CallID + " is still unde
 // Claim is the right, and the only one, to do what a key stands for. It has to
 // end in Keep or Release.
 type Claim struct {
-	Waited bool // another call had the key, and gave it up
-
 	ledger  *Ledger
 	name    string
 	version int64
@@ -117,7 +114,7 @@ func (c *Claim) wait(ctx context.Context) (*First, error) {
 		rung, leave := c.ledger.listen(c.name) // before reading, so that no end is missed
 		e, first, err := c.look(ctx)
 		if err == nil && first == nil && e != nil {
-			c.Waited, last = true, e
+			last = e
 			err = sleep(ctx, rung, pause)
 		}
 		leave()
@@ -158,7 +155,7 @@ func (c *Claim) look(ctx context.Context) (*entry, *First, error) {
 	case e.Digest != c.entry.Digest:
 		return nil, nil, &OtherError{e.CallID}
 	case e.Done:
-		return nil, &First{CallID: e.CallID, Begun: e.Begun, Outcome: e.outcome, TooLarge: e.TooLarge, Waited: c.Waited}, nil
+		return nil, &First{CallID: e.CallID, Begun: e.Begun, Outcome: e.outcome, TooLarge: e.TooLarge}, nil
 	case e.dead(now):
 		return nil, nil, &UnknownError{e.CallID, e.Begun}
 	}

@@ -50,6 +50,7 @@ type Store interface {
 	Get(ctx context.Context, key string) (store.Item, error)
 	Put(ctx context.Context, item store.Item, lease store.Lease) error
 	Delete(ctx context.Context, key string, version int64) error
+	Forget(ctx context.Context, key string, version int64) error
 	List(ctx context.Context, prefix, after string, limit int) ([]store.Item, error)
 }
 

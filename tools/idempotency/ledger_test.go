@@ -101,7 +101,7 @@ func TestTheSecondGetsWhatTheFirstHasKept(t *testing.T) {
 		must(t, claim(t, b.ledger(), b.write("c1")).Keep(t.Context(), []byte("done\n<b>")))
 		for range 3 {
 			f := repeat(t, b.ledger(), b.write("c2"))
-			if f.CallID != "c1" || string(f.Outcome) != "done\n<b>" || f.Waited || f.TooLarge != 0 || !f.Begun.Equal(b.clock.now()) {
+			if f.CallID != "c1" || string(f.Outcome) != "done\n<b>" || f.TooLarge != 0 || !f.Begun.Equal(b.clock.now()) {
 				t.Errorf("%+v", f)
 			}
 		}
@@ -216,10 +216,10 @@ func TestTheSecondWaitsForTheFirst(t *testing.T) {
 				}
 				r := <-got
 				must(t, r.err)
-				if kept && (r.f == nil || string(r.f.Outcome) != "done" || !r.f.Waited) {
+				if kept && (r.f == nil || string(r.f.Outcome) != "done") {
 					t.Errorf("%s: %+v", name, r.f)
 				}
-				if !kept && (r.c == nil || !r.c.Waited) {
+				if !kept && r.c == nil {
 					t.Errorf("%s: the key is not free: %+v", name, r.f)
 				}
 			}

@@ -41,30 +41,24 @@ func (l *Ledger) Run(ctx context.Context) error {
 // sweep removes the records that no longer count, a page at a time. One that
 // does not open stays: nobody can tell what it says.
 func (l *Ledger) sweep(ctx context.Context) error {
-	after, unreadable := "", 0
-	for {
-		items, err := l.Store.List(ctx, prefix, after, sweepPage)
-		if err != nil {
-			return err
+	unreadable := 0
+	err := store.Each(ctx, l.Store, prefix, func(item store.Item) error {
+		e, err := l.open(item)
+		switch {
+		case err != nil:
+			unreadable++
+			return nil
+		case !e.expired(l.Now()):
+			return nil
 		}
-		for _, item := range items {
-			after = item.Key
-			e, err := l.open(item)
-			if err != nil {
-				unreadable++
-				continue
-			}
-			if !e.expired(l.Now()) {
-				continue
-			}
-			err = l.Store.Delete(ctx, item.Key, item.Version)
-			if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-				return err
-			}
+		err = l.Store.Forget(ctx, item.Key, item.Version)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+			return nil
 		}
-		if len(items) < sweepPage {
-			break
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if unreadable > 0 {
 		l.Logger.Warn("some idempotency keys cannot be read: calls with them are refused", "count", unreadable)

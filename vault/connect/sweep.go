@@ -35,29 +35,20 @@ func (c *Connector) Run(ctx context.Context) error {
 // and links that nobody can use any more.
 func (c *Connector) Sweep(ctx context.Context) error {
 	now := c.Now()
-	for after := ""; ; {
-		items, err := c.Store.List(ctx, prefix, after, sweepPage)
-		if err != nil {
-			return err
-		}
-		for _, item := range items {
-			if !c.old(item, now) {
-				continue
-			}
-			remove := c.Store.Forget
-			if strings.HasPrefix(item.Key, linkPrefix) {
-				remove = c.Store.Delete // the credential may get another
-			}
-			err := remove(ctx, item.Key, item.Version)
-			if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-				return err
-			}
-		}
-		if len(items) < sweepPage {
+	return store.Each(ctx, c.Store, prefix, func(item store.Item) error {
+		if !c.old(item, now) {
 			return nil
 		}
-		after = items[len(items)-1].Key
-	}
+		remove := c.Store.Forget
+		if strings.HasPrefix(item.Key, linkPrefix) {
+			remove = c.Store.Delete // the credential may get another
+		}
+		err := remove(ctx, item.Key, item.Version)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+			return nil
+		}
+		return err
+	})
 }
 
 // old reports whether an entry is of no use any more, as one that can never be

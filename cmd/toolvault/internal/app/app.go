@@ -63,7 +63,7 @@ type App struct {
 
 	inForce  atomic.Pointer[config.Config] // what a changed file has put in place of Cfg
 	notifier *notifier
-	own      ownPages // of consent, where no server shows them
+	own      ownPages        // of consent, where no server shows them
 	services []tools.Service // as they are built in
 	schemas  []schemas.Tool
 	pool     *upstream.Pool

@@ -88,30 +88,22 @@ type Former struct {
 // others lists the logs that the store knows beside one.
 func (h heads) others(ctx context.Context, verifier string) ([]Former, error) {
 	var list []Former
-	for after := headPrefix; ; {
-		items, err := h.store.List(ctx, headPrefix, after, 100)
+	err := store.Each(ctx, h.store, headPrefix, func(item store.Item) error {
+		if item.Key == headKey(verifier) {
+			return nil
+		}
+		head, err := h.keyring.Open(item.Value, item.Key, item.Version)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, item := range items {
-			after = item.Key
-			if item.Key == headKey(verifier) {
-				continue
-			}
-			head, err := h.keyring.Open(item.Value, item.Key, item.Version)
-			if err != nil {
-				return nil, err
-			}
-			size, log, err := audit.HeadSize(head)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, Former{log, size})
+		size, log, err := audit.HeadSize(head)
+		if err != nil {
+			return err
 		}
-		if len(items) < 100 {
-			return list, nil
-		}
-	}
+		list = append(list, Former{log, size})
+		return nil
+	})
+	return list, err
 }
 
 // headKeeper takes the heads of one log to the store, beside the path of a call.
