@@ -168,9 +168,6 @@ func described(all []vault.Declaration) []string {
 // throughServer uses the pages of a running server: this process only asks, and
 // waits for the answer.
 func (o *connecting) throughServer(cmd *cobra.Command, a *app.App, d vault.Declaration) error {
-	if !a.HasPages(cmd.Context()) {
-		return fmt.Errorf("no server answers at %s: start it with 'toolvault serve', or leave out --server", a.PublicURL())
-	}
 	r := connect.Request{Declaration: d}
 	if d.Owner.User != "" {
 		if person, err := a.People.Get(cmd.Context(), d.Owner.User); err == nil && !person.Disabled {
@@ -180,6 +177,10 @@ func (o *connecting) throughServer(cmd *cobra.Command, a *app.App, d vault.Decla
 	t, err := a.Connect.Begin(cmd.Context(), r)
 	if err != nil {
 		return err
+	}
+	if !a.Shows(cmd.Context(), t.URL) {
+		err := fmt.Errorf("no server of this store answers at %s: start it with 'toolvault serve', or leave out --server", a.PublicURL())
+		return errors.Join(err, a.Connect.Drop(cmd.Context(), t.ID))
 	}
 	say(cmd, "Open this link within ten minutes, on any machine:")
 	_, _ = fmt.Fprintln(cmd.OutOrStdout(), t.URL)

@@ -301,7 +301,7 @@ func TestConnectMisused(t *testing.T) {
 		"write it as":                            {"--agent", "support-agent-1"},
 		"there is hubspot/support-agent-1":       {"hubspot", "--agent", "support-agent-1", "--account", "emea"},
 		"declare one in the config, such as { ":  {"hubspot", "--agent", "support-agent-1", "--user", "bob"},
-		"no server answers":                      {"hubspot", "--agent", "support-agent-1", "--server"},
+		"no server of this store":                {"hubspot", "--agent", "support-agent-1", "--server"},
 		"with --account (emea, us)":              {"hubspot", "--agent", "sales"},
 		"there is hubspot/emea (--account emea)": {"hubspot", "--agent", "sales", "--account", "apac"},
 		"--port must be":                         {"hubspot", "--agent", "support-agent-1", "--port", "70000"},

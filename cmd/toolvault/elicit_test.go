@@ -122,6 +122,14 @@ func TestOnStdioALinkIsGivenWhereAServerShowsThePage(t *testing.T) {
 	if got := ask(config); !strings.Contains(got, `"code":-32042`) || !strings.Contains(got, `"url":"http://127.0.0.1:`) {
 		t.Errorf("without a server: %s", got)
 	}
+	// Another toolvault has the address: it does not know of this store.
+	other := serve(t, t.TempDir()+"/other", "--sandbox")
+	if err := os.WriteFile(config, append([]byte("server: { listen: \""+other.addr+"\" }\n"), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(config); !strings.Contains(got, `"url":"http://127.0.0.1:`) || strings.Contains(got, other.addr) {
+		t.Errorf("with another's server: %s", got)
+	}
 }
 
 // A desktop client with nothing beside it: the process that it has started shows

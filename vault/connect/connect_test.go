@@ -142,9 +142,19 @@ func TestForgedForm(t *testing.T) {
 			t.Fatalf("%s: %d", name, b.status)
 		}
 	}
-	if r, _ := http.NewRequest(http.MethodHead, ticket.URL, nil); b.do(r).status != http.StatusMethodNotAllowed {
-		t.Fatalf("HEAD is answered %d", b.status)
+}
+
+// A look whether there is such a page changes nothing and shows nothing.
+func TestLook(t *testing.T) {
+	w := newWorld(t)
+	ticket := w.begin(w.decls[0], "alice")
+	for link, want := range map[string]int{ticket.URL: http.StatusNoContent, w.url + Path + random(idSize): http.StatusNotFound, w.url + CallbackPath: http.StatusNotFound} {
+		b := w.as("")
+		if r, _ := http.NewRequest(http.MethodHead, link, nil); b.do(r).status != want || b.body != "" {
+			t.Errorf("%s: HTTP %d", link, b.status)
+		}
 	}
+	w.as("alice").open(ticket.URL).shows(200)
 }
 
 func TestTooLate(t *testing.T) {

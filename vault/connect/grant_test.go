@@ -77,7 +77,7 @@ func TestThinAnswersAreTaken(t *testing.T) {
 			return map[string]any{"access_token": "access-canary", "expires_in": "3600"}
 		},
 		"null where others": func(url.Values, int) map[string]any {
-			return map[string]any{"access_token": "access-canary", "refresh_token": nil, "scope": nil}
+			return map[string]any{"access_token": "access-canary", "refresh_token": nil, "scope": nil, "expires_in": nil}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

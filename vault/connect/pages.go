@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 )
 
 // Handler answers Path and what is below it. The server before it has to check the
@@ -19,12 +20,22 @@ func (c *Connector) Handler() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead { // a look ahead must change nothing
-			w.Header().Set("Allow", "GET, POST")
-			w.WriteHeader(http.StatusMethodNotAllowed)
+			c.look(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// look answers whether there is such a page, and does nothing else: 204, or 404.
+func (c *Connector) look(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusNotFound
+	if id, ok := strings.CutPrefix(r.URL.Path, Path); ok {
+		if _, _, err := c.ticket(r.Context(), id); err == nil {
+			status = http.StatusNoContent
+		}
+	}
+	w.WriteHeader(status)
 }
 
 // found is the ticket that a request is for, or nothing: the visitor has then been

@@ -21,7 +21,7 @@ const (
 
 	strangerTitle    = "This is for somebody else"
 	strangerWhat     = "Another person was asked, so this page shows you nothing and takes nothing from you."
-	strangerTodo     = "If you did not ask an agent for this yourself, close the page: somebody may have wanted your account. If it is yours, sign in as the person who was asked."
+	strangerTodo     = "If you did not ask an agent for this yourself, close the page: somebody may have wanted your account. If it is yours, sign out at /signin, and open the link again as the person who was asked."
 	otherBrowserTodo = "Go on in the browser in which it was begun. If that was not you, do not connect anything, and tell whoever runs toolvault."
 
 	signInTitle = "You are signed out"

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,7 @@ type App struct {
 
 	inForce  atomic.Pointer[config.Config] // what a changed file has put in place of Cfg
 	notifier *notifier
+	serving  atomic.Bool     // this process shows the pages itself
 	own      ownPages        // of consent, where no server shows them
 	services []tools.Service // as they are built in
 	schemas  []schemas.Tool
@@ -112,7 +114,7 @@ func (a *App) openStore(ctx context.Context, may bool) (err error) {
 	if ref, ok := strings.CutPrefix(url, "env:"); ok {
 		secret, err := a.Cfg.Lookup("env:" + ref)
 		if err != nil {
-			return err
+			return fmt.Errorf("storage.url in the config: %w", err)
 		}
 		url = secret.Reveal()
 	}
@@ -145,7 +147,9 @@ func (a *App) openStore(ctx context.Context, may bool) (err error) {
 	var where string
 	if ref := a.Cfg.Keys.Master; ref != "" {
 		where = ref
-		master, err = a.Cfg.Lookup(ref)
+		if master, err = a.Cfg.Lookup(ref); err != nil {
+			err = fmt.Errorf("keys.master in the config: %w", err)
+		}
 	} else {
 		var made bool
 		if master, where, made, err = masterKey(a.Dir, !sealed); made {
@@ -257,21 +261,22 @@ func agents(cfg *config.Config) []auth.Agent {
 	return list
 }
 
-// Grants is all that an agent's credentials allow: what a token carries if
-// nobody narrows it. An agent without any here may be one of another process,
+// Grants is all that the credentials allow which calls of the agent for the user
+// can be made with: what a token carries if nobody narrows it. An agent without any here may be one of another process,
 // with a config that this one does not know; its token is then wide, and what it
 // allows is still cut to its credentials at each call.
-func (a *App) Grants(agent string) (scope.Grants, error) {
+func (a *App) Grants(agent, user string) (scope.Grants, error) {
+	known := a.HasCredentials(agent)
 	words := map[string][]string{}
 	for _, d := range a.Vault.Declarations() {
-		if d.Owner.Agent == agent {
+		if d.Owner.Agent == agent && (d.Owner.User == "" || d.Owner.User == user) {
 			words[d.Service] = append(words[d.Service], d.Scope.String())
 		}
 	}
 	g := scope.Grants{}
 	for _, s := range a.services {
 		text := strings.Join(words[s.Name], " ")
-		if len(words) == 0 {
+		if !known {
 			text = scope.ReadWrite
 		}
 		if text == "" {
@@ -322,6 +327,22 @@ func (a *App) Event(ctx context.Context, event, agent, message string) error {
 	return err
 }
 
+// CredentialEvent writes an audit record of a change to what is in the vault
+// under a name, with the id that calls with it have in the log.
+func (a *App) CredentialEvent(ctx context.Context, event, name string, version int64, message string) error {
+	id := ""
+	for _, d := range a.Vault.Declarations() {
+		if d.Source == "vault:"+name && (id == "" || d.ID == name) {
+			id = d.ID
+		}
+	}
+	_, err := a.Log.Append(ctx, audit.Record{
+		Phase: audit.PhaseEvent, Event: event, CredentialID: cmp.Or(id, name), CredentialVersion: version,
+		Outcome: "ok", Message: a.Redactor.Text(message), Transport: "cli",
+	})
+	return err
+}
+
 // Run follows the store and the config file until ctx ends.
 func (a *App) Run(ctx context.Context) error {
 	for _, w := range store.Warnings(ctx, a.Store) {
@@ -367,6 +388,7 @@ func (a *App) keep(err error) {
 
 // Close lets go of everything, last opened first.
 func (a *App) Close() error {
+	a.notifier.flush()
 	var errs []error
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		errs = append(errs, a.closers[i]())

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"time"
 
@@ -19,8 +18,9 @@ type asking struct{ a *App }
 
 // Link implements tools.Consent.
 func (x asking) Link(ctx context.Context, d vault.Declaration, need []string, callID string) (string, error) {
-	if x.a.hasPages(ctx) {
-		return x.a.Connect.Link(ctx, d, need, callID)
+	link, err := x.a.Connect.Link(ctx, d, need, callID)
+	if err != nil || link != "" && x.a.Shows(ctx, link) {
+		return link, err
 	}
 	own, err := x.a.own.open(x.a)
 	if own == nil || err != nil {
@@ -29,14 +29,15 @@ func (x asking) Link(ctx context.Context, d vault.Declaration, need []string, ca
 	return own.Link(ctx, d, need, callID)
 }
 
-// hasPages reports whether a server shows the pages: the one at public_url, which
-// this process may not be able to reach itself, or one at the address of this
-// machine that answers.
-func (a *App) hasPages(ctx context.Context) bool {
-	if a.Cfg.Server.PublicURL != "" {
+// Shows reports whether a server shows the page of consent at a link: the one at
+// public_url, which this process may not be able to reach itself, or one at the
+// address of this machine. Another program may be listening there, or a toolvault
+// on another store, which does not know the page.
+func (a *App) Shows(ctx context.Context, link string) bool {
+	if a.Cfg.Server.PublicURL != "" || a.serving.Load() {
 		return true
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.PublicURL()+"/healthz", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, link, nil)
 	if err != nil {
 		return false
 	}
@@ -49,7 +50,6 @@ func (a *App) hasPages(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 16))
-	return err == nil && resp.StatusCode == http.StatusOK && string(body) == "ok\n"
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusNoContent
 }

@@ -63,10 +63,6 @@ func (a *App) consent(mux *http.ServeMux) error {
 	return nil
 }
 
-// HasPages reports whether a server shows the pages of consent: the one at
-// public_url, or one that answers at the address of this machine.
-func (a *App) HasPages(ctx context.Context) bool { return a.hasPages(ctx) }
-
 // setOwners puts the owners of a config in force.
 func (a *App) setOwners(cfg *config.Config) {
 	owners := map[string][]string{}

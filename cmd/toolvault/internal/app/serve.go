@@ -176,6 +176,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    64 << 10,
 	}
+	a.serving.Store(true)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	failed := make(chan error, 2)
@@ -216,7 +217,7 @@ func (a *App) Identity(agent string) (auth.Identity, error) {
 	if _, err := a.Agent(agent); err != nil {
 		return auth.Identity{}, err
 	}
-	grants, err := a.Grants(agent)
+	grants, err := a.Grants(agent, "")
 	if err != nil {
 		return auth.Identity{}, err
 	}
