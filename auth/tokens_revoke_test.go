@@ -74,6 +74,28 @@ func TestOldRevocationsAreRemoved(t *testing.T) {
 	}
 }
 
+// Nobody tells of a revocation that was removed: each process drops its own.
+func TestRevocationsRemovedElsewhereAreDropped(t *testing.T) {
+	a, b := newPair(t)
+	for range 3 {
+		_, id := mint(t, a, auth.Request{Agent: "bot", TTL: time.Hour})
+		if err := a.Revoke(t.Context(), id.TokenID, id.Expires); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, 2*time.Second, "known in the other process", func() bool { return b.Revocations() == 3 })
+	a.clock.Add(2 * time.Hour) // it is both's
+	if err := a.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a.Revocations() != 0 || b.Revocations() != 0 {
+		t.Errorf("%d and %d are still in memory, want none", a.Revocations(), b.Revocations())
+	}
+}
+
 func TestRevokeAgent(t *testing.T) {
 	a, b := newPair(t)
 	old, _ := mint(t, a, auth.Request{Agent: "bot"})

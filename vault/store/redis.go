@@ -135,6 +135,15 @@ func (s *redisStore) Delete(ctx context.Context, key string, version int64) erro
 		[]string{s.names.record + key, s.names.keys}, key, version, s.names.changes, rand.Text())
 }
 
+func (s *redisStore) Forget(ctx context.Context, key string, version int64) error {
+	if err := checkKey("key", key); err != nil {
+		return err
+	}
+	mark := rand.Text()
+	return s.change(ctx, key, forgetScript,
+		[]string{s.names.record + key, s.names.keys, s.names.forgot + mark}, key, version, mark)
+}
+
 // change runs a script that answers "ok" or why nothing was written.
 func (s *redisStore) change(ctx context.Context, key string, script *redis.Script, keys []string, args ...any) error {
 	answer, err := await(ctx, s, func(ctx context.Context) (string, error) {

@@ -78,6 +78,7 @@ func everything(t *testing.T, url string, warnings int) error {
 		st.Put(ctx, store.Item{Key: "k", Version: v + 1, Value: []byte("x")}, lease),
 		st.Put(ctx, store.Item{Key: "k", Version: v + 2, Value: []byte("y")}, nil),
 		lease.Extend(ctx, time.Minute), lease.Release(ctx), st.Ping(ctx),
+		st.Put(ctx, store.Item{Key: "f", Version: 1}, nil), st.Forget(ctx, "f", 1),
 	); err != nil {
 		return err
 	}

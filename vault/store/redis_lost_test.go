@@ -30,6 +30,8 @@ func TestRedisLostAnswers(t *testing.T) {
 			}
 			if err := errors.Join(
 				st.Put(t.Context(), store.Item{Key: "warm", Version: 1}, warm), st.Delete(t.Context(), "warm", 1),
+				st.Put(t.Context(), store.Item{Key: "forgotten", Version: 1}, nil), st.Forget(t.Context(), "forgotten", 1),
+				st.Put(t.Context(), store.Item{Key: "forgotten", Version: 1}, nil),
 				warm.Extend(t.Context(), time.Minute), warm.Release(t.Context()),
 			); err != nil {
 				t.Fatal(err)
@@ -49,6 +51,13 @@ func TestRedisLostAnswers(t *testing.T) {
 			if err := st.Delete(t.Context(), "k", 1); err != nil {
 				t.Errorf("the deletion: %v", err)
 			}
+			p.loseAnswer("record:forgotten")
+			if err := st.Forget(t.Context(), "forgotten", 1); err != nil {
+				t.Errorf("the forgetting: %v", err)
+			}
+			if err := st.Forget(t.Context(), "forgotten", 1); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("another call that forgets the same: %v", err)
+			}
 			p.loseAnswer("lease:lost")
 			start := time.Now()
 			l, err := st.Lease(t.Context(), "lost", time.Minute)
@@ -58,8 +67,8 @@ func TestRedisLostAnswers(t *testing.T) {
 			if err := st.Put(t.Context(), store.Item{Key: "k", Version: 3}, l); err != nil {
 				t.Errorf("under the lease: %v", err)
 			}
-			if n := p.lost.Load(); n != 3 {
-				t.Errorf("%d answers were lost, want 3", n)
+			if n := p.lost.Load(); n != 4 {
+				t.Errorf("%d answers were lost, want 4", n)
 			}
 			if query == "" {
 				return
@@ -69,7 +78,7 @@ func TestRedisLostAnswers(t *testing.T) {
 			defer s.Servers[1].Resume()
 			p.loseAnswer("second writing")
 			err = st.Put(t.Context(), store.Item{Key: "k", Version: 4, Value: []byte("second writing")}, nil)
-			if !errors.Is(err, store.ErrUnavailable) || p.lost.Load() != 4 {
+			if !errors.Is(err, store.ErrUnavailable) || p.lost.Load() != 5 {
 				t.Errorf("a write that was asked for twice and that no replica has: %v", err)
 			}
 		})

@@ -13,6 +13,7 @@ type redisNames struct {
 	tag     string // {toolvault} or {toolvault:NAMESPACE}
 	record  string // + key: a hash of v, the version, d, the value (none: deleted), and w, which call wrote it
 	keys    string // a sorted set of the keys that are not deleted
+	forgot  string // + mark: that this call has forgotten a record, for seconds
 	lease   string // + name: who holds it, until it ends
 	tokens  string // a hash of the last token by name
 	format  string
@@ -27,7 +28,7 @@ func namesOf(namespace string) redisNames {
 	}
 	return redisNames{
 		tag:    tag,
-		record: tag + ":record:", keys: tag + ":keys",
+		record: tag + ":record:", keys: tag + ":keys", forgot: tag + ":forgot:",
 		lease: tag + ":lease:", tokens: tag + ":tokens",
 		format: tag + ":format", ping: tag + ":ping", changes: tag + ":changes",
 	}

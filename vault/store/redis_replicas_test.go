@@ -89,6 +89,9 @@ func TestRedisFewReplicas(t *testing.T) {
 	if err := st.Put(t.Context(), store.Item{Key: "k", Version: 1}, nil); err != nil {
 		t.Fatal(err)
 	}
+	if err := st.Put(t.Context(), store.Item{Key: "f", Version: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
 	replica := s.CutOff()
 	few := func(what string, err error) {
 		t.Helper()
@@ -109,6 +112,7 @@ func TestRedisFewReplicas(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	all.Go(func() { few("delete", st.Delete(t.Context(), "k", 2)) })
+	all.Go(func() { few("forget", st.Forget(t.Context(), "f", 1)) })
 	all.Go(func() { few("ping", st.Ping(t.Context())) })
 	all.Go(func() {
 		_, err := st.Lease(t.Context(), "l", time.Hour)

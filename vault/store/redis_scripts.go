@@ -37,6 +37,22 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('PUBLISH', ARGV[3], ARGV[1])
 return 'ok'`)
 
+// KEYS: record, index, the mark of the call. ARGV: key, version, mark. Nothing is
+// left of the record to carry the mark, so that stands by itself until long after
+// the client has stopped asking.
+var forgetScript = redis.NewScript(`
+if redis.call('GET', KEYS[3]) then
+  redis.call('SET', KEYS[3], ARGV[3], 'PX', 10000)
+  return 'ok'
+end
+local r = redis.call('HMGET', KEYS[1], 'v', 'd')
+if not r[2] then return 'none' end
+if r[1] ~= ARGV[2] then return 'conflict' end
+redis.call('SET', KEYS[3], ARGV[3], 'PX', 10000)
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return 'ok'`)
+
 // KEYS: index. ARGV: low, high, limit, prefix of records. The records have the
 // hash tag of the index, so they are in its slot.
 var listScript = redis.NewScript(`

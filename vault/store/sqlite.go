@@ -25,20 +25,22 @@ const (
 // sqliteStore keeps records in one SQLite file, which several processes share
 // through SQLite's own locks.
 type sqliteStore struct {
-	db     *sql.DB
-	path   string
-	writer chan struct{} // one writer a process: SQLite's own queue sleeps, this one does not
-	closed chan struct{}
-	once   sync.Once
+	db      *sql.DB // for reading
+	path    string
+	records *lane
+	leases  *lane
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	once    sync.Once
 
 	mu    sync.Mutex
 	kicks map[chan struct{}]bool // of each Watch: look now, this process wrote
 }
 
 // OpenSQLite opens or makes the database at path (mode 0600, and the folder
-// must exist). A write is on the disk when it returns: write-ahead log with
-// synchronous=FULL. A file that a newer version of the program made, that others
-// may read, or that is no store of ours is refused.
+// must exist). A write is on the disk when it returns, a lease is not: see dsn. A
+// file that a newer version of the program made, that others may read, or that is
+// no store of ours is refused.
 func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -47,19 +49,29 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	if err := makePrivate(abs); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(abs))
+	db, err := sql.Open("sqlite", dsn(abs, "FULL"))
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(4)
-	s := &sqliteStore{
-		db: db, path: path,
-		writer: make(chan struct{}, 1),
-		closed: make(chan struct{}),
-		kicks:  map[chan struct{}]bool{},
-	}
+	s := &sqliteStore{db: db, path: path, kicks: map[chan struct{}]bool{}}
+	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.prepare(ctx); err != nil {
+		s.end()
+		_ = db.Close()
+		return nil, err
+	}
+	turns := make(chan struct{}, 1)
+	if s.records, err = newLane(ctx, s.life, dsn(abs, "FULL"), turns, s.kick, recordQueries...); err == nil {
+		s.leases, err = newLane(ctx, s.life, dsn(abs, "NORMAL"), turns, func() {}, leaseQueries...)
+		if err != nil {
+			_ = s.records.close()
+		}
+	}
+	if err != nil {
+		err = s.fail(ctx, err)
+		s.end()
 		_ = db.Close()
 		return nil, err
 	}
@@ -69,9 +81,24 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 // dsn carries every pragma, because one that is set by a statement reaches only
 // one connection of the pool. Transactions begin as writers: one that reads
 // first and then writes would fail at once if another process wrote between.
-func dsn(abs string) string {
+//
+// Records are written with synchronous=FULL: a commit syncs the write-ahead log.
+// Leases are written with NORMAL, which does not, since there is nothing in them
+// to keep: when the machine has lost its power, their holders are gone too. That
+// does no harm to the records (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous,
+// sqlite.org/fileformat2.html#walformat, and walFrames and walCheckpoint in the source):
+//
+//   - Both write to one log, and the sync of a record's commit is one of the whole
+//     file. So it takes with it all frames before, whoever wrote them: there is
+//     never a frame on the disk that counts behind one that is missing. If power
+//     fails before, recovery stops at the first frame whose checksum, which runs
+//     over all frames before it, is wrong: what is lost is a tail of leases.
+//   - NORMAL still syncs the log before its pages go to the database and the
+//     database before the log begins anew, and the header of a log that begins
+//     anew. OFF leaves all that out, and could damage the file.
+func dsn(abs, synchronous string) string {
 	q := url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "trusted_schema(0)"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "trusted_schema(0)"},
 		"_txlock": {"immediate"},
 		"_dqs":    {"0"},
 	}
@@ -123,88 +150,19 @@ func (s *sqliteStore) Get(ctx context.Context, key string) (Item, error) {
 	return item, nil
 }
 
-// Each write is one statement, so it is atomic without a transaction, and takes
-// the next number of seq, by which watchers find what has changed.
-const (
-	nextSeq = `(SELECT coalesce(max(seq), 0) + 1 FROM records)`
-	held    = `(? = '' OR EXISTS (SELECT 1 FROM leases WHERE name = ? AND token = ? AND until > ?))`
-
-	insertSQL = `INSERT INTO records (key, version, value, seq) SELECT ?, 1, ?, ` + nextSeq +
-		` WHERE ` + held + ` ON CONFLICT DO NOTHING`
-	updateSQL = `UPDATE records SET version = version + 1, value = ?, seq = ` + nextSeq +
-		` WHERE key = ? AND version = ? AND ` + held
-	deleteSQL = `UPDATE records SET version = version + 1, value = NULL, seq = ` + nextSeq +
-		` WHERE key = ? AND version = ? AND value IS NOT NULL`
-)
-
-func (s *sqliteStore) Put(ctx context.Context, item Item, lease Lease) error {
-	if err := checkItem(item); err != nil {
-		return err
-	}
-	var l sqliteLease
-	if lease != nil {
-		mine, ok := lease.(*sqliteLease)
-		if !ok || mine.store != s {
-			return fmt.Errorf("store: %s: the lease is of another store", item.Key)
-		}
-		l = *mine
-	}
-	value := item.Value
-	if value == nil {
-		value = []byte{} // NULL is a deletion
-	}
-	now := time.Now().UnixMilli()
-	var n int64
-	var err error
-	if item.Version == 1 {
-		n, err = s.write(ctx, insertSQL, item.Key, value, l.name, l.name, l.token, now)
-	} else {
-		n, err = s.write(ctx, updateSQL, value, item.Key, item.Version-1, l.name, l.name, l.token, now)
-	}
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		if lease != nil {
-			if held, err := s.holds(ctx, l); err != nil {
-				return err
-			} else if !held {
-				return fmt.Errorf("%w: %s was not written", ErrLeaseLost, item.Key)
-			}
-		}
-		return fmt.Errorf("%w: %s", ErrConflict, item.Key)
-	}
-	s.kick()
-	return nil
-}
-
-func (s *sqliteStore) Delete(ctx context.Context, key string, version int64) error {
-	if err := checkKey("key", key); err != nil {
-		return err
-	}
-	n, err := s.write(ctx, deleteSQL, key, version)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		if _, err := s.Get(ctx, key); err != nil {
-			return err
-		}
-		return fmt.Errorf("%w: %s", ErrConflict, key)
-	}
-	s.kick()
-	return nil
-}
-
 func (s *sqliteStore) List(ctx context.Context, prefix, after string, limit int) ([]Item, error) {
 	if err := checkList(prefix, after, limit); err != nil {
 		return nil, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, sqliteReading)
 	defer cancel()
-	rows, err := s.db.QueryContext(bounded, `SELECT key, version, value FROM records
-		WHERE value IS NOT NULL AND key >= ?1 AND key > ?2 AND (?3 = '' OR key < ?3) ORDER BY key LIMIT ?4`,
-		prefix, after, afterPrefix(prefix), limit)
+	// One bound at each end, so that a page is found in the index however many
+	// records come before and after it.
+	query, args := `SELECT key, version, value FROM records WHERE value IS NOT NULL AND key >= ? AND key <> ?`, []any{max(prefix, after), after}
+	if high := afterPrefix(prefix); high != "" {
+		query, args = query+` AND key < ?`, append(args, high)
+	}
+	rows, err := s.db.QueryContext(bounded, query+` ORDER BY key LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
@@ -228,52 +186,20 @@ func (s *sqliteStore) Now(ctx context.Context) (time.Time, error) {
 	if err := ctx.Err(); err != nil {
 		return time.Time{}, s.fail(ctx, err)
 	}
-	select {
-	case <-s.closed:
-		return time.Time{}, s.fail(ctx, errors.New("closed"))
-	default:
-		return time.Now(), nil
+	if s.life.Err() != nil {
+		return time.Time{}, s.fail(ctx, errGone)
 	}
-}
-
-// Ping writes for real: a full disk or a file system that has become read-only
-// shows only then.
-func (s *sqliteStore) Ping(ctx context.Context) error {
-	_, err := s.write(ctx, `INSERT INTO meta (name, value) VALUES ('ping', ?1)
-		ON CONFLICT (name) DO UPDATE SET value = ?1`, time.Now().UnixMilli())
-	return err
+	return time.Now(), nil
 }
 
 // Close ends every Watch and lets go of the file.
 func (s *sqliteStore) Close() error {
 	var err error
 	s.once.Do(func() {
-		close(s.closed)
-		err = s.db.Close()
+		s.end()
+		err = errors.Join(s.records.close(), s.leases.close(), s.db.Close())
 	})
 	return err
-}
-
-// write runs one statement that changes the file and returns how many rows it
-// changed.
-func (s *sqliteStore) write(ctx context.Context, query string, args ...any) (int64, error) {
-	bounded, cancel := context.WithTimeout(ctx, sqliteWriting)
-	defer cancel()
-	select {
-	case s.writer <- struct{}{}:
-		defer func() { <-s.writer }()
-	case <-bounded.Done():
-		return 0, s.fail(ctx, bounded.Err())
-	}
-	res, err := s.db.ExecContext(bounded, query, args...)
-	if err != nil {
-		return 0, s.fail(ctx, err)
-	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return 0, s.fail(ctx, err)
-	}
-	return n, nil
 }
 
 // fail gives an error of SQLite its class and says what to do. A cancelled
@@ -285,10 +211,8 @@ func (s *sqliteStore) fail(ctx context.Context, err error) error {
 	case ended != nil:
 		return fmt.Errorf("%w: %s did not answer in time: %w", ErrUnavailable, s.path, ended)
 	}
-	select {
-	case <-s.closed:
+	if s.life.Err() != nil {
 		return fmt.Errorf("%w: %s is closed", ErrUnavailable, s.path)
-	default:
 	}
 	hint := "see whether the disk and the file are in order"
 	if errors.Is(err, context.DeadlineExceeded) || code(err) == sqlite3.SQLITE_INTERRUPT {

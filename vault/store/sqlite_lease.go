@@ -19,8 +19,20 @@ type sqliteLease struct {
 	token int64
 }
 
-const acquireSQL = `INSERT INTO leases (name, token, until) VALUES (?1, 1, ?2)
-	ON CONFLICT (name) DO UPDATE SET token = token + 1, until = ?2 WHERE until <= ?3 RETURNING token`
+// A token is a time in microseconds where that is above the last one: a lease is
+// not synced to the disk, so after a loss of power the last ones may be unknown.
+// They go on growing then so long as the clock is not set back by more than the
+// machine was off.
+const (
+	acquireSQL = `INSERT INTO leases (name, token, until) VALUES (?1, ?4, ?2)
+	ON CONFLICT (name) DO UPDATE SET token = max(token + 1, ?4), until = ?2 WHERE until <= ?3 RETURNING token`
+	extendSQL  = `UPDATE leases SET until = ? WHERE name = ? AND token = ? AND until > ?`
+	releaseSQL = `UPDATE leases SET until = 0 WHERE name = ? AND token = ?`
+	heldSQL    = `SELECT 1 FROM leases WHERE name = ? AND token = ? AND until > ?`
+)
+
+// leaseQueries are what the lane of leases compiles.
+var leaseQueries = []string{acquireSQL, extendSQL, releaseSQL}
 
 func (s *sqliteStore) Lease(ctx context.Context, name string, ttl time.Duration) (Lease, error) {
 	if err := checkLease(name, ttl); err != nil {
@@ -62,39 +74,25 @@ func (s *sqliteStore) free(ctx context.Context, name string) (bool, error) {
 	return until <= time.Now().UnixMilli(), nil
 }
 
-// acquire returns the token, or 0 where another was quicker.
+// acquire returns the token, or 0 where another was quicker. A lease that is
+// given when whoever asked for it has gone is let go again.
 func (s *sqliteStore) acquire(ctx context.Context, name string, ttl time.Duration) (int64, error) {
-	bounded, cancel := context.WithTimeout(ctx, sqliteWriting)
-	defer cancel()
-	select {
-	case s.writer <- struct{}{}:
-		defer func() { <-s.writer }()
-	case <-bounded.Done():
-		return 0, s.fail(ctx, bounded.Err())
-	}
-	now := time.Now()
 	var token int64
-	err := s.db.QueryRowContext(bounded, acquireSQL, name, now.Add(ttl).UnixMilli(), now.UnixMilli()).Scan(&token)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
+	err := s.change(ctx, s.leases, &change{
+		do: func(t *turn) (refused, failed error) {
+			now := time.Now()
+			_, err := t.scan(acquireSQL, []any{name, now.Add(ttl).UnixMilli(), now.UnixMilli(), now.UnixMicro()}, &token)
+			return nil, err
+		},
+		undo: func(t *turn) (refused, failed error) {
+			_, err := t.exec(releaseSQL, name, token) // of 0: of nobody's
+			return nil, err
+		},
+	})
 	if err != nil {
-		return 0, s.fail(ctx, err)
+		return 0, err // token is the lane's still
 	}
 	return token, nil
-}
-
-// holds reports whether the lease is still in force.
-func (s *sqliteStore) holds(ctx context.Context, l sqliteLease) (bool, error) {
-	var n int
-	bounded, cancel := context.WithTimeout(ctx, sqliteReading)
-	defer cancel()
-	err := s.db.QueryRowContext(bounded, `SELECT count(*) FROM leases WHERE name = ? AND token = ? AND until > ?`,
-		l.name, l.token, time.Now().UnixMilli()).Scan(&n)
-	if err != nil {
-		return false, s.fail(ctx, err)
-	}
-	return n == 1, nil
 }
 
 func (l *sqliteLease) Token() int64 { return l.token }
@@ -103,19 +101,19 @@ func (l *sqliteLease) Extend(ctx context.Context, ttl time.Duration) error {
 	if err := checkLease(l.name, ttl); err != nil {
 		return err
 	}
-	now := time.Now()
-	n, err := l.store.write(ctx, `UPDATE leases SET until = ? WHERE name = ? AND token = ? AND until > ?`,
-		now.Add(ttl).UnixMilli(), l.name, l.token, now.UnixMilli())
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return fmt.Errorf("%w: %s", ErrLeaseLost, l.name)
-	}
-	return nil
+	return l.store.change(ctx, l.store.leases, &change{do: func(t *turn) (refused, failed error) {
+		now := time.Now()
+		n, err := t.exec(extendSQL, now.Add(ttl).UnixMilli(), l.name, l.token, now.UnixMilli())
+		if err == nil && n == 0 {
+			return fmt.Errorf("%w: %s", ErrLeaseLost, l.name), nil
+		}
+		return nil, err
+	}})
 }
 
 func (l *sqliteLease) Release(ctx context.Context) error {
-	_, err := l.store.write(ctx, `UPDATE leases SET until = 0 WHERE name = ? AND token = ?`, l.name, l.token)
-	return err
+	return l.store.change(ctx, l.store.leases, &change{do: func(t *turn) (refused, failed error) {
+		_, err := t.exec(releaseSQL, l.name, l.token)
+		return nil, err
+	}})
 }

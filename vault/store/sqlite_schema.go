@@ -17,7 +17,7 @@ const (
 )
 
 // value is NULL where the record was deleted: the row stays, so that versions go
-// on. until is in milliseconds since 1970.
+// on. The empty key is no record: see floorSQL. until is in milliseconds since 1970.
 const schema = `
 CREATE TABLE records (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB, seq INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX records_seq ON records (seq);

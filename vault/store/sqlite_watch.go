@@ -35,7 +35,7 @@ func (s *sqliteStore) Watch(ctx context.Context) <-chan Event {
 			select {
 			case <-ctx.Done():
 				return
-			case <-s.closed:
+			case <-s.life.Done():
 				return
 			case <-kick:
 			case <-tick.C:
@@ -47,7 +47,7 @@ func (s *sqliteStore) Watch(ctx context.Context) <-chan Event {
 				case events <- Event{Key: key}:
 				case <-ctx.Done():
 					return
-				case <-s.closed:
+				case <-s.life.Done():
 					return
 				}
 			}
@@ -70,7 +70,7 @@ func (s *sqliteStore) changes(ctx context.Context, last int64, known bool) ([]st
 	case top == last:
 		return nil, last, true
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT key FROM records WHERE seq > ? AND seq <= ? ORDER BY seq`, last, top)
+	rows, err := s.db.QueryContext(ctx, `SELECT key FROM records WHERE seq > ? AND seq <= ? AND key <> '' ORDER BY seq`, last, top)
 	if err != nil {
 		return nil, last, false
 	}

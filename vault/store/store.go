@@ -4,7 +4,8 @@
 // promises four things, held to by the contract suite in storetest: a write
 // that was acknowledged survives a crash; of two writers to one version exactly
 // one wins; versions of a key only grow, even across a deletion; and whoever
-// waits for a lease gets it when its holder lets go, ends or dies.
+// waits for a lease gets it when its holder lets go, ends or dies. A key that was
+// forgotten begins anew.
 package store
 
 import (
@@ -75,6 +76,18 @@ type Store interface {
 	// then ErrNotFound.
 	Delete(ctx context.Context, key string, version int64) error
 
+	// Forget removes the record if it stands at the version, and every trace of
+	// it: the key is then as if it had never been written, so that a Put of
+	// version 1 works. Forgetting what is not there, or was deleted, is
+	// ErrNotFound. Watchers need not be told.
+	//
+	// It is for keys that are random and never written again, of which a store
+	// would else keep the deletion for ever. Anything else wants Delete: a writer
+	// who still has the old version in hand, or a Forget that the store takes up
+	// late, after ErrUnavailable, could hit a record that has come to the same
+	// version anew.
+	Forget(ctx context.Context, key string, version int64) error
+
 	// List returns records whose key begins with prefix and comes after the
 	// key after, in order of keys, limit at most (1 to 1000).
 	List(ctx context.Context, prefix, after string, limit int) ([]Item, error)
@@ -103,10 +116,11 @@ type Store interface {
 
 // Lease is the right to do something alone for a while.
 type Lease interface {
-	// Token is the fencing token: it grows with each holder of the name. On
-	// Redis it goes on growing after a failover or the loss of all records, so
-	// long as the clock of the new master is not behind by more than that took.
-	// A Put under the lease does not depend on it.
+	// Token is the fencing token: it grows with each holder of the name. A lease
+	// need not be durable, so what was last given may be unknown after a crash of
+	// the machine, a failover or the loss of all records. The token goes on growing
+	// then so long as the clock (on Redis, that of the new master) is not behind by
+	// more than that took. A Put under the lease does not depend on it.
 	Token() int64
 	// Extend sets the time left to ttl, or fails with ErrLeaseLost.
 	Extend(ctx context.Context, ttl time.Duration) error

@@ -27,6 +27,9 @@ func Run(t *testing.T, open func(t *testing.T) func() store.Store) {
 	}{
 		{"versions", versions},
 		{"versions go on after a deletion", deletion},
+		{"a forgotten key begins anew", forgetting},
+		{"one of many forgets", forgetRace},
+		{"watch tells what follows something forgotten", watchForgotten},
 		{"one of many writers wins", race},
 		{"counters lose nothing", counters},
 		{"list pages in order", list},
@@ -293,6 +296,7 @@ func contexts(t *testing.T, e *env) {
 	wants(t, err, context.Canceled)
 	wants(t, e.a.Put(ended, item("k", 1, "x"), nil), context.Canceled)
 	wants(t, e.a.Delete(ended, "k", 1), context.Canceled)
+	wants(t, e.a.Forget(ended, "k", 1), context.Canceled)
 	_, err = e.a.List(ended, "", "", 1)
 	wants(t, err, context.Canceled)
 	_, err = e.a.Lease(ended, "l", time.Second)
@@ -336,6 +340,7 @@ func closed(t *testing.T, e *env) {
 	_, err := e.b.Get(e.ctx, "k")
 	wants(t, err, store.ErrUnavailable)
 	wants(t, e.b.Put(e.ctx, item("k", 1, "x"), nil), store.ErrUnavailable)
+	wants(t, e.b.Forget(e.ctx, "k", 1), store.ErrUnavailable)
 	_, err = e.b.Now(e.ctx)
 	wants(t, err, store.ErrUnavailable)
 	must(t, e.a.Put(e.ctx, item("k", 1, "x"), nil))
