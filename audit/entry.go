@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -27,7 +28,8 @@ type Entry struct {
 
 // Filter selects entries; a zero field selects all.
 type Filter struct {
-	Agent, User, Service, Tool       string
+	Agent, User, Service             string
+	Tool                             string // or the name of an event: credential.revoked
 	CallID, ToolCallID, CredentialID string
 	Outcome                          string    // an Entry's Status
 	Since, Until                     time.Time // Since is included, Until is not
@@ -36,7 +38,7 @@ type Filter struct {
 
 func (f *Filter) match(e *Entry) bool {
 	for _, c := range [...][2]string{
-		{f.Agent, e.Agent}, {f.User, e.User}, {f.Service, e.Service}, {f.Tool, e.Tool},
+		{f.Agent, e.Agent}, {f.User, e.User}, {f.Service, e.Service}, {f.Tool, cmp.Or(e.Tool, e.Event)},
 		{f.CallID, e.CallID}, {f.ToolCallID, e.ToolCallID}, {f.CredentialID, e.CredentialID}, {f.Outcome, e.Status},
 	} {
 		if c[0] != "" && c[0] != c[1] {
@@ -51,7 +53,7 @@ func (f *Filter) match(e *Entry) bool {
 func (f *Filter) needles() [][]byte {
 	var list [][]byte
 	for _, c := range [...][2]string{
-		{"agent", f.Agent}, {"user", f.User}, {"service", f.Service}, {"tool", f.Tool},
+		{"agent", f.Agent}, {"user", f.User}, {"service", f.Service}, {"", f.Tool},
 		{"call_id", f.CallID}, {"tool_call_id", f.ToolCallID}, {"credential_id", f.CredentialID},
 	} {
 		if c[1] == "" {
@@ -61,7 +63,11 @@ func (f *Filter) needles() [][]byte {
 		enc := json.NewEncoder(&buf)
 		enc.SetEscapeHTML(false)
 		if enc.Encode(c[1]) == nil {
-			list = append(list, append([]byte(`"`+c[0]+`":`), bytes.TrimSpace(buf.Bytes())...))
+			needle := bytes.TrimSpace(buf.Bytes())
+			if c[0] != "" { // a tool's name may stand under "tool" or "event"
+				needle = append([]byte(`"`+c[0]+`":`), needle...)
+			}
+			list = append(list, needle)
 		}
 	}
 	return list

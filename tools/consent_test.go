@@ -251,6 +251,18 @@ func TestAGrantThatEndsInTheMiddleOfACallIsAskedFor(t *testing.T) {
 	}
 }
 
+// A refused token that cannot be renewed because of the config is no matter for the
+// person: to connect again would not help.
+func TestARefusedTokenThatAnAdminHasToMend(t *testing.T) {
+	a := newAsking(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUnauthorized) }, nil)
+	_, err := a.vault.Put(t.Context(), "shelf/grant", vault.Stored{Type: vault.TypeOAuthToken, Secret: vault.NewSecret("ended-token"), Refresh: vault.NewSecret("refresh-token")})
+	must(t, err)
+	r := a.put(t)
+	if kind(r) != fault.CredentialInvalid || !strings.Contains(r.Text, "The Shelf credential shelf/a1 cannot be used. An admin has to mend that") || len(a.sent()) != 1 {
+		t.Errorf("%+v %q", r, r.Text)
+	}
+}
+
 // A retry that is sent twice is one write, for a client that has a key.
 func TestARetryThatIsSentTwiceHappensOnce(t *testing.T) {
 	a := newAsking(t, nil, nil)

@@ -257,9 +257,9 @@ func (c *passage) vaultFault(err error) *fault.Error {
 	case errors.Is(err, vault.ErrNeedsConsent):
 		f = fault.New(fault.NeedsConsent, "A person has to connect %s for agent %s first (credential %s): %s. Ask for that, then call again.", title, c.id.Agent, c.decl.ID, vault.ConnectCommand(c.decl))
 	case errors.Is(err, vault.ErrInvalid):
-		f = fault.New(fault.CredentialInvalid, "The %s credential %s cannot be used. An admin has to put in a new one; trying again will not help.", title, c.decl.ID)
+		f = fault.New(fault.CredentialInvalid, "The %s credential %s cannot be used. An admin has to mend that (toolvault check --live says what is wrong); trying again will not help.", title, c.decl.ID)
 	case errors.Is(err, vault.ErrUnavailable):
-		f = fault.New(fault.UpstreamUnavailable, "The %s sign-in service cannot be reached to refresh the credential. Try again in a minute.", title)
+		f = fault.New(fault.UpstreamUnavailable, "The %s sign-in service gives no new access token just now. Try again in a minute.", title)
 	default:
 		return fault.From(err)
 	}
@@ -281,7 +281,7 @@ func (a *applied) Renew(ctx context.Context) (bool, error) {
 	c := (*passage)(a)
 	cred, err := c.g.Vault.Renew(ctx, c.cred)
 	switch {
-	case errors.Is(err, vault.ErrInvalid):
+	case errors.Is(err, vault.ErrRefused):
 		return false, nil // the service's own refusal says more
 	case err != nil:
 		return false, c.vaultFault(err)

@@ -78,12 +78,12 @@ func (v *Vault) Import(ctx context.Context, items []ImportItem, o ImportOptions)
 	}
 	held, err := v.holdImport(ctx)
 	if err != nil {
-		return Imported{}, err
+		return Imported{}, before(err)
 	}
 	defer held()
 	j, did, err := v.planImport(ctx, items, o.Replace)
 	if err != nil {
-		return Imported{}, err
+		return Imported{}, before(err)
 	}
 	byName := make(map[string]Stored, len(items))
 	for _, item := range items {
@@ -92,6 +92,9 @@ func (v *Vault) Import(ctx context.Context, items []ImportItem, o ImportOptions)
 	err = v.writeImport(ctx, j, byName, o.Progress)
 	if err == nil {
 		return did, j.close(ctx)
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
 	}
 	// Also after an interrupt: nothing is to be left half done.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -104,6 +107,17 @@ func (v *Vault) Import(ctx context.Context, items []ImportItem, o ImportOptions)
 		return Imported{}, fmt.Errorf("%w; what was written is put back as it was, but for %s, changed by somebody else since", err, few(kept))
 	}
 	return Imported{}, fmt.Errorf("%w; nothing was imported", err)
+}
+
+// errInterrupted is what an import says that was told to stop, wherever it was.
+var errInterrupted = because(context.Canceled, "it was interrupted")
+
+// before is an error from before anything was written.
+func before(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w; nothing was imported", errInterrupted)
+	}
+	return err
 }
 
 // few names the first of many.

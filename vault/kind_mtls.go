@@ -27,6 +27,7 @@ func mutualTLS() kind {
 			_, err := parseCertificate(secret.Reveal(), now)
 			return err
 		},
+		ends: func(secret Secret) time.Time { return certificateEnd(secret.Reveal()) },
 		authorizer: func(m Material) (Authorizer, error) {
 			cert, err := parseCertificate(m.Secret.Reveal(), m.Now)
 			if err != nil {
@@ -101,6 +102,24 @@ func parseCertificate(text string, now time.Time) (tls.Certificate, error) {
 		return none, fmt.Errorf("the certificate is not valid before %s: is this machine's clock right?", cert.Leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return cert, nil
+}
+
+// certificateEnd is when the first certificate in a text ends; zero if there is none.
+func certificateEnd(text string) time.Time {
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return time.Time{}
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return time.Time{}
+		}
+		return cert.NotAfter.UTC()
+	}
 }
 
 // clockError is how far clocks may be apart.

@@ -23,6 +23,9 @@ type kind struct {
 	// check holds a secret against the type's form: an error says what is wrong
 	// with it, and never holds any of it. nil: one line of text.
 	check func(secret Secret, now time.Time) error
+	// ends is when the secret ends by itself, zero if that is not to be seen; nil: of
+	// none of the type.
+	ends func(secret Secret) time.Time
 	// fits holds the secret and the keys of the config against each other, without
 	// asking anybody: an error says what does not fit. nil: there is nothing to hold.
 	fits func(m Material) error

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"toolvault/vault/store"
 )
@@ -106,4 +107,42 @@ func (v *Vault) credentialOf(t target, s Stored, version int64) (*Credential, er
 		c.secrets = append(c.secrets, t.origin)
 	}
 	return c, err
+}
+
+// traded are the declared credentials whose secret in the vault is traded for a
+// token, by the name there.
+func (v *Vault) traded() map[string][]Declaration {
+	all := map[string][]Declaration{}
+	for _, d := range v.config.Load().declarations {
+		if name, ok := strings.CutPrefix(d.Source, "vault:"); ok && kinds[d.Type].obtain != nil {
+			all[name] = append(all[name], d)
+		}
+	}
+	return all
+}
+
+// withObtained adds to what is known of a secret what became of trading it: for the
+// declaration that went worst, since each has a token of its own.
+func (v *Vault) withObtained(ctx context.Context, i Info, s Stored, all []Declaration) Info {
+	for _, d := range all {
+		if d.Type != s.Type || i.State.Bad() {
+			continue
+		}
+		m, err := v.material(d, s.Secret)
+		if err != nil {
+			continue
+		}
+		t := v.trade(m)
+		got, version, err := v.read(ctx, t.name)
+		if err != nil || got.Basis != t.basis { // none yet, or one for another secret
+			continue
+		}
+		of := v.info(t.name, version, got)
+		i.State, i.Reason, i.Failed, i.Refreshed = of.State, of.Reason, of.Failed, of.Refreshed
+		i.Expires, i.Renewal = of.Expires, got.due(t.name)
+		if of.State.Bad() { // what there is may be of the secret before
+			i.Expires, i.Renewal = time.Time{}, time.Time{}
+		}
+	}
+	return i
 }

@@ -21,6 +21,7 @@ type Stored struct {
 	Expires time.Time // of the access token; zero: unknown or never
 	Scope   string    // what the service said it granted, as it said it
 	Account string    // whose it is, as the service says: "workspace Acme (T024BE7LD)"
+	User    string    // the person for whom consent was given; "": the agent itself, or not known here
 	Basis   string    // of a token that was obtained for a secret: a fingerprint of the secret
 
 	State     State     // StateOK, StateNeedsConsent, StateBroken or StateRevoked: what was found out last
@@ -53,6 +54,7 @@ const (
 	tagAttempt
 	tagRefreshed
 	tagFailed
+	tagUser
 )
 
 var errNewerRecord = errors.New("it was written by a newer version of toolvault: run that one")
@@ -89,6 +91,7 @@ func (s Stored) encode() []byte {
 	moment(tagAttempt, s.Attempt)
 	moment(tagRefreshed, s.Refreshed)
 	moment(tagFailed, s.Failed)
+	text(tagUser, s.User)
 	return b
 }
 
@@ -142,6 +145,8 @@ func decodeStored(b []byte) (Stored, error) {
 			s.Refreshed, err = moment(field)
 		case tagFailed:
 			s.Failed, err = moment(field)
+		case tagUser:
+			s.User = string(field)
 		default:
 			err = errNewerRecord
 		}

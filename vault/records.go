@@ -60,7 +60,21 @@ func (v *Vault) Put(ctx context.Context, name string, s Stored) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if old.State == StateNeedsConsent || old.State == StateBroken {
+			v.mended(name, version+1)
+		}
 		return version + 1, nil
+	}
+}
+
+// mended tells that a credential whose bad state was told of has a new secret.
+func (v *Vault) mended(name string, version int64) {
+	told := map[string]bool{}
+	for _, d := range v.config.Load().declarations {
+		if d.Source == "vault:"+name && !told[d.ID] {
+			told[d.ID] = true
+			v.changed(d, version, StateOK, "a new secret was put in")
+		}
 	}
 }
 
@@ -165,6 +179,14 @@ func (v *Vault) List(ctx context.Context) ([]Info, error) {
 	if err != nil {
 		return infos, fmt.Errorf("list credentials: %w", err)
 	}
+	traded := v.traded()
+	for i := range infos {
+		if all := traded[infos[i].Name]; len(all) > 0 {
+			if info, err := v.shown(ctx, infos[i].Name, all); err == nil { // else it has just gone
+				infos[i] = info
+			}
+		}
+	}
 	return infos, errors.Join(broken...)
 }
 
@@ -174,6 +196,11 @@ func (v *Vault) Show(ctx context.Context, name string) (Info, error) {
 	if err := checkName(name); err != nil {
 		return Info{}, err
 	}
+	return v.shown(ctx, name, v.traded()[name])
+}
+
+// shown is Show of a name whose secret these declarations trade for a token.
+func (v *Vault) shown(ctx context.Context, name string, all []Declaration) (Info, error) {
 	s, version, err := v.read(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		return Info{}, v.absent(ctx, name)
@@ -181,7 +208,7 @@ func (v *Vault) Show(ctx context.Context, name string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return v.info(name, version, s), nil
+	return v.withObtained(ctx, v.info(name, version, s), s, all), nil
 }
 
 // Delete revokes a credential: within a second no process resolves it. For a
@@ -233,11 +260,17 @@ func (v *Vault) absent(ctx context.Context, name string) error {
 }
 
 func (v *Vault) info(name string, version int64, s Stored) Info {
+	if ends := kinds[s.Type].ends; ends != nil && s.Expires.IsZero() {
+		s.Expires = ends(s.Secret)
+	}
 	i := Info{
 		Name: name, Type: s.Type, Version: version,
 		Created: s.Created, Updated: s.Updated, Expires: s.Expires,
 		Scope: s.Scope, Account: s.Account, HasRefresh: !s.Refresh.Empty(), HasOld: !s.Old.Empty(),
 		Refreshed: s.Refreshed, Failed: s.Failed, State: s.state(v.clock()), Reason: s.Reason,
+	}
+	if i.State.Bad() && i.Reason == "" && !s.State.Bad() {
+		i.Reason = "it ended at " + s.Expires.UTC().Format(time.RFC3339) + ", and nothing here can renew it"
 	}
 	i.Hint, i.Fingerprint = s.looks()
 	if i.HasRefresh && !s.State.Bad() {

@@ -164,7 +164,7 @@ func notUsable(service string, err error) error {
 
 // grantOf is the token that the answer has at its top.
 func (v *Vault) grantOf(c Code, app App, t *oauth2.Token, all answer, asked time.Time) (Grant, error) {
-	if _, has := all["expires_in"]; has && t.ExpiresIn <= 0 {
+	if life, has := all["expires_in"]; has && life != nil && t.ExpiresIn <= 0 {
 		return Grant{}, notUsable(c.Service, errors.New("its life is 0 seconds"))
 	}
 	s, err := granted(Stored{Type: TypeOAuthToken}, t, asked)

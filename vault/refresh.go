@@ -151,7 +151,7 @@ func (v *Vault) refreshAlone(ctx context.Context, t target, forced bool) (renewa
 		return renewal{}, err
 	}
 	if forced && !v.attempts.allow(t.name, v.clock()) {
-		return renewal{}, invalid("%s has refused %d fresh access tokens within a minute: see whether the app is installed and allowed there", t.d.Service, maxForced)
+		return renewal{}, turnedAway{invalid("%s has refused %d fresh access tokens within a minute: see whether the app is installed and allowed there", t.d.Service, maxForced)}
 	}
 	return v.renew(ctx, t, s, version, lease)
 }

@@ -182,6 +182,7 @@ func TestRefusals(t *testing.T) {
 		"429":                  {reply(429, "application/json", `{"ok":false,"error":"ratelimited"}`), ErrUnavailable, 2},
 		"half a JSON":          {reply(200, "application/json", `{"access_token":"acc`), ErrUnavailable, 2},
 		"200 html":             {reply(200, "text/html", "<html>"), ErrUnavailable, 2},
+		"a life that is none":  {reply(200, "application/json", `{"access_token":"a","expires_in":"refresh-0 hunter2`+strings.Repeat("x", 100_000)+`"}`), ErrUnavailable, 2},
 		"no token":             {reply(200, "application/json", `{"ok":true}`), ErrUnavailable, 2},
 		"huge":                 {reply(200, "application/json", huge), ErrUnavailable, 2},
 		"token with a newline": {reply(200, "application/json", `{"access_token":"a\r\nX-Evil: 1"}`), ErrUnavailable, 2},
@@ -199,6 +200,9 @@ func TestRefusals(t *testing.T) {
 				_, err := k.Resolve(t.Context(), oauth)
 				if !errors.Is(err, c.want) {
 					t.Fatalf("got %v, want %v", err, c.want)
+				}
+				if len(err.Error()) > 500 {
+					t.Errorf("the error has %d bytes", len(err.Error()))
 				}
 				for _, secret := range []string{"refresh-0", "app-client-secret-value", "hunter2"} {
 					if strings.Contains(err.Error(), secret) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // A token is narrowed where the provider can: by a refresh, which keeps the grant
@@ -36,6 +37,10 @@ func TestReleaseNarrows(t *testing.T) {
 			want := map[string]string{NarrowByRefresh: "refresh-9", NarrowByExchange: "refresh-0"}[how]
 			if err != nil || stored.Secret.Reveal() != "access-0" || stored.Refresh.Reveal() != want || stored.Scope != "" || stored.State.Bad() || !stored.Attempt.IsZero() {
 				t.Errorf("the grant on record: %v, scope %q, state %q", err, stored.Scope, stored.State)
+			}
+			now := k.clock.now().Truncate(time.Millisecond) // as a record keeps it
+			if how == NarrowByRefresh && (!stored.Refreshed.Equal(now) || !stored.Updated.Equal(now)) {
+				t.Errorf("the refresh is on record as of %v, the change as of %v, and it was at %v", stored.Refreshed, stored.Updated, now)
 			}
 		})
 	}

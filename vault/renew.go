@@ -43,7 +43,8 @@ func (v *Vault) renew(ctx context.Context, t target, s Stored, version int64, le
 	}
 	was := s.State
 	next.State, next.Reason, next.Attempt = StateOK, "", time.Time{}
-	next.Refreshed, next.Updated = next.Issued, next.Issued
+	done := v.clock().UTC() // not when the token was issued: one that is narrowed leaves the token on record as it was
+	next.Refreshed, next.Updated = done, done
 	got, err := v.keep(ctx, t, s, next, version, lease)
 	v.attempts.worked(t.name)
 	event := Event{

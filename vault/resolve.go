@@ -49,6 +49,8 @@ func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Cre
 		return nil, revoked(d, name, s)
 	case s.Type != d.Type:
 		return nil, invalid("the config declares it as %s and vault:%s is stored as %s: correct one of them", d.Type, name, s.Type)
+	case s.User != "" && !strings.EqualFold(s.User, d.Owner.User): // the config has changed since
+		return nil, because(ErrNeedsConsent, "vault:%s holds what %s has consented to, and is never used for anybody else: %s", name, s.User, consent(d))
 	}
 	v.used(d, name)
 	if d.Type != TypeOAuthToken {
@@ -180,7 +182,11 @@ func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 	case !s.Old.Empty() && !s.Old.same(c.presented):
 		// The service does not know the new key yet: the one before it may do.
 		s.Secret, s.Old = s.Old, s.Secret
-		return v.credential(d, s, version)
+		former, err := v.credential(d, s, version)
+		if err == nil {
+			former.Former = true
+		}
+		return former, err
 	case d.Type == TypeOAuthToken && v.app(d.Service).ClientID != "":
 		return nil, because(ErrNeedsConsent, "%s refused the access token and there is no refresh token: %s",
 			d.Service, consent(d))
@@ -208,8 +214,14 @@ func (s Stored) replaces(used Secret) bool { return !s.Secret.Empty() && !s.Secr
 func (v *Vault) app(service string) App { return v.config.Load().services[service].App }
 
 func refused(d Declaration) error {
-	return invalid("%s refused it and %s holds no other: put in a new one", d.Service, d.Source)
+	return turnedAway{invalid("%s refused it and %s holds no other: put in a new one", d.Service, d.Source)}
 }
+
+// turnedAway makes an error one of ErrRefused.
+type turnedAway struct{ error }
+
+func (t turnedAway) Is(target error) bool { return target == ErrRefused }
+func (t turnedAway) Unwrap() error        { return t.error }
 
 func revoked(d Declaration, name string, s Stored) error {
 	if d.Type == TypeOAuthToken {

@@ -319,3 +319,31 @@ func BenchmarkResolve(b *testing.B) {
 		})
 	}
 }
+
+// What a person has consented to is that person's, whatever the config says later,
+// and stays so when it is refreshed.
+func TestAGrantStaysItsPersons(t *testing.T) {
+	k := newKit(t)
+	grant := withRefresh()
+	grant.User = "alice"
+	k.put(t, "slack/a", grant)
+	of := func(user string) Declaration {
+		d := oauth
+		d.Owner.User = user
+		return d
+	}
+	for range 2 {
+		if _, err := k.Resolve(t.Context(), of("Alice")); err != nil { // names that differ in case are one
+			t.Error(err)
+		}
+		for _, user := range []string{"", "bob"} {
+			if c, err := k.Resolve(t.Context(), of(user)); c != nil || !errors.Is(err, ErrNeedsConsent) {
+				t.Errorf("for %q: %v", user, err)
+			}
+		}
+		k.clock.add(2 * time.Hour)
+	}
+	if issued, _, _ := k.issuer.counts(); issued != 1 {
+		t.Errorf("it was refreshed %d times", issued)
+	}
+}

@@ -24,7 +24,8 @@ const (
 	// expiringFor is how long before its end a credential that nothing here can
 	// renew counts as expiring.
 	expiringFor = 7 * 24 * time.Hour
-	// refreshingFor is how long a refresh that is on record may be under way.
+	// refreshingFor is how long a refresh that is on record, and has not failed, may
+	// be under way.
 	refreshingFor = time.Minute
 )
 
@@ -32,12 +33,16 @@ func (s Stored) state(now time.Time) State {
 	switch {
 	case s.State != "" && s.State != StateOK:
 		return s.State
-	case !s.Attempt.IsZero() && now.Sub(s.Attempt) < refreshingFor:
+	case !s.Attempt.IsZero() && s.Failed.Before(s.Attempt) && now.Sub(s.Attempt) < refreshingFor:
 		return StateRefreshing
-	case s.Refresh.Empty() && !s.Expires.IsZero() && s.Basis == "" && now.After(s.Expires.Add(-expiringFor)):
+	case !s.Refresh.Empty() || s.Expires.IsZero() || s.Basis != "" || now.Before(s.Expires.Add(-expiringFor)):
+		return StateOK
+	case now.Before(s.Expires):
 		return StateExpiring
+	case s.Type == TypeOAuthToken:
+		return StateNeedsConsent
 	}
-	return StateOK
+	return StateBroken
 }
 
 // life is how long the access token lasts from its issue to its end; 0: unknown.

@@ -82,13 +82,11 @@ const maxLife = 10 * 365 * 24 * 3600
 func (v *Vault) refusal(service string, err error) error {
 	var r *oauth2.RetrieveError
 	if !errors.As(err, &r) {
-		// The error of a request names the URL and the cause, neither secret;
-		// that of an answer that was not JSON quotes nothing of it.
-		what := "answered with something that is no token"
 		if u := (*url.Error)(nil); errors.As(err, &u) {
-			what = "cannot be reached"
+			return unanswered{because(ErrUnavailable, "the token endpoint of %s cannot be reached: %w", service, u.Err)}
 		}
-		return unanswered{because(ErrUnavailable, "the token endpoint of %s %s: %w", service, what, err)}
+		// What the library says of an answer quotes it: a token, or a megabyte.
+		return unanswered{because(ErrUnavailable, "the token endpoint of %s answered with something that is no token: if it stays so, see services.%s.oauth.token_url in the config", service, service)}
 	}
 	code, status := r.ErrorCode, r.Response.StatusCode
 	if code == "" || len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") != "" {

@@ -108,6 +108,7 @@ type Credential struct {
 	Scope   scope.Set
 	Expires time.Time // of an access token; zero: unknown or never
 	Account string    // whose it is, as the service says; "" where that is not known
+	Former  bool      // it is the key before a rotated one: the service has refused the new one
 	Authorizer
 
 	decl      Declaration
@@ -133,6 +134,9 @@ var (
 	ErrNeedsConsent = errors.New("a person has to consent first")
 	// ErrInvalid: the secret is missing, malformed, or refused by the service.
 	ErrInvalid = errors.New("the credential cannot be used")
+	// ErrRefused is wrapped beside ErrInvalid where the service has refused what there
+	// is, and nothing newer can be had.
+	ErrRefused = errors.New("the service has refused it")
 	// ErrUnavailable: the service's authorization server cannot be reached.
 	ErrUnavailable = errors.New("the authorization server cannot be reached")
 )

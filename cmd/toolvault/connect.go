@@ -40,8 +40,9 @@ grants in the vault. From then on it is renewed by itself.
 The browser comes back to this machine, http://127.0.0.1:PORT/connect/callback; a
 service that wants that address registered needs a fixed --port. Where the config
 names a public_url with https, or with --server, the pages of the running server are
-used instead, from any machine: then the page asks for the code that is shown here,
-or, for a credential of a person who can sign in, that this person signs in.`,
+used instead, from any machine, unless --port or --localhost is given: then the page
+asks for the code that is shown here, or, for a credential of a person who can sign
+in, that this person signs in.`,
 		Example: "  toolvault connect hubspot --agent support-agent-1\n  toolvault connect slack --agent support-agent-1 --user alice --no-browser\n  toolvault connect hubspot --agent support-agent-1 --sandbox",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,12 +52,16 @@ or, for a credential of a person who can sign in, that this person signs in.`,
 			if o.port < 0 || o.port > 65535 {
 				return misuse(cmd, "--port must be a number from 1 to 65535")
 			}
+			here := o.port != 0 || o.localhost
+			if here && o.server {
+				return misuse(cmd, "--server uses the server's address, not a port of this machine: leave out --port and --localhost, or --server")
+			}
 			return p.with(cmd, func(a *app.App) error {
 				d, err := o.declaration(a, args[0])
 				if err != nil {
 					return err
 				}
-				if !p.sandbox && (o.server || strings.HasPrefix(a.PublicURL(), "https://")) {
+				if !p.sandbox && !here && (o.server || strings.HasPrefix(a.PublicURL(), "https://")) {
 					return o.throughServer(cmd, a, d)
 				}
 				return o.onThisMachine(cmd, a, d)
@@ -260,7 +265,7 @@ func (o *connecting) finish(cmd *cobra.Command, a *app.App, c *connect.Connector
 		}
 		say(cmd, "Connected %s for agent %s%s. It is kept as vault:%s, version %d.", d.Service, d.Owner.Agent, whose, g.Name, g.Version)
 		if g.Before != "" {
-			say(cmd, "Until now another account was connected: %s.", a.Redactor.Text(g.Before))
+			say(cmd, "Until now the connected account was: %s.", a.Redactor.Text(g.Before))
 		}
 		if !g.Renewable && !g.Expires.IsZero() {
 			say(cmd, "The service gave nothing to renew it with: it ends at %s.", shortTime(g.Expires))

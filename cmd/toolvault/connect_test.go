@@ -166,6 +166,15 @@ func TestConnectOnThisMachine(t *testing.T) {
 		t.Error("a token is in the log")
 	}
 	commandOutput(t, data, "audit", "verify", "--config", config)
+
+	// Whoever asks for an address of this machine gets it, also where a server has one.
+	config = listening(t, config, "127.0.0.1:1\", public_url: \"https://tools.example.com")
+	r = startConnect(t, data, "hubspot", "--agent", "support-agent-1", "--config", config, "--localhost")
+	if !strings.HasPrefix(r.link, "http://localhost:") {
+		t.Fatalf("the link is %q", r.link)
+	}
+	newVisitor(t, "").consent(r.link, "allow")
+	r.ends(0, "version 2")
 }
 
 func TestConnectThatIsRefusedOrGivenUp(t *testing.T) {
@@ -305,6 +314,7 @@ func TestConnectMisused(t *testing.T) {
 		"with --account (emea, us)":              {"hubspot", "--agent", "sales"},
 		"there is hubspot/emea (--account emea)": {"hubspot", "--agent", "sales", "--account", "apac"},
 		"--port must be":                         {"hubspot", "--agent", "support-agent-1", "--port", "70000"},
+		"--server uses the server's address":     {"hubspot", "--agent", "support-agent-1", "--server", "--localhost"},
 	} {
 		cmd := program(t, data, append(append([]string{"connect"}, args...), "--config", config, "--no-browser")...)
 		var out, errs bytes.Buffer

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -61,9 +60,9 @@ private key in PEM, has to be piped in.`,
 				}
 				version, err := a.Vault.Put(cmd.Context(), args[0], s)
 				if err != nil {
-					return err
+					return a.CredentialFailed(cmd.Context(), "credential.put_failed", args[0], err)
 				}
-				if err := a.Event(cmd.Context(), "credential.put", "", fmt.Sprintf("%s version %d, %s", args[0], version, kind)); err != nil {
+				if err := a.CredentialEvent(cmd.Context(), "credential.put", args[0], version, fmt.Sprintf("%s version %d, %s", args[0], version, kind)); err != nil {
 					return err
 				}
 				say(cmd, "Stored as vault:%s, version %d. It is in force everywhere within a second; 'toolvault check --live' tries it.", args[0], version)
@@ -82,14 +81,20 @@ func readSecret(cmd *cobra.Command, prompt string) (vault.Secret, error) {
 	var text string
 	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		_, _ = fmt.Fprint(cmd.ErrOrStderr(), prompt)
-		b, err := term.ReadPassword(int(f.Fd()))
+		b, err := hidden(cmd.Context(), f)
 		_, _ = fmt.Fprintln(cmd.ErrOrStderr())
+		if errors.Is(err, errStopped) {
+			return vault.Secret{}, err
+		}
 		if err != nil {
 			return vault.Secret{}, fmt.Errorf("the secret could not be read: %w", err)
 		}
 		text = string(b)
 	} else {
-		b, err := io.ReadAll(io.LimitReader(bufio.NewReader(cmd.InOrStdin()), maxSecret+2))
+		b, err := io.ReadAll(io.LimitReader(untilStopped{cmd.Context(), cmd.InOrStdin()}, maxSecret+2))
+		if errors.Is(err, errStopped) {
+			return vault.Secret{}, err
+		}
 		if err != nil {
 			return vault.Secret{}, fmt.Errorf("the secret could not be read from stdin: %w", err)
 		}

@@ -45,7 +45,7 @@ it does not.`,
 				if did.Upstream != "" {
 					message += "; " + did.Upstream
 				}
-				if err := a.Event(cmd.Context(), "credential.revoked", "", message); err != nil {
+				if err := a.CredentialEvent(cmd.Context(), "credential.revoked", name, did.Version, message); err != nil {
 					return err
 				}
 				say(cmd, "%s is revoked: within a second no process uses it any more.", name)
@@ -89,7 +89,11 @@ func confirmed(cmd *cobra.Command, question string) bool {
 		return true
 	}
 	_, _ = fmt.Fprint(cmd.ErrOrStderr(), question)
-	answer, _ := bufio.NewReader(f).ReadString('\n')
+	answer, err := bufio.NewReader(untilStopped{cmd.Context(), f}).ReadString('\n')
+	if err != nil {
+		_, _ = fmt.Fprintln(cmd.ErrOrStderr())
+		return false
+	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return true

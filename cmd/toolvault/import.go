@@ -102,7 +102,7 @@ func (f *importFlags) targets(cmd *cobra.Command) (map[string]string, error) {
 // openImport opens the file of an import.
 func openImport(cmd *cobra.Command, path string) (io.ReadCloser, error) {
 	if path == "-" {
-		return io.NopCloser(cmd.InOrStdin()), nil
+		return io.NopCloser(untilStopped{cmd.Context(), cmd.InOrStdin()}), nil
 	}
 	f, err := os.Open(path)
 	if err == nil {
@@ -126,8 +126,11 @@ func importFile(cmd *cobra.Command, a *app.App, f importFlags, path string, in i
 	declared := declaredVariables(a)
 	o := importfile.Options{Now: time.Now(), Types: a.CredentialTypes(), Type: f.kind, Names: names, TypeOf: declared.types, Leave: declared.elsewhere}
 	items, err := importfile.Read(in, o)
+	if errors.Is(err, errStopped) {
+		return errStopped
+	}
 	if err != nil {
-		return &usageError{err: fileMistakes(path, err)}
+		return &usageError{err: a.CredentialFailed(cmd.Context(), "credential.import_failed", "", fileMistakes(path, err))}
 	}
 	all := make([]vault.ImportItem, len(items))
 	for i, item := range items {
@@ -138,9 +141,9 @@ func importFile(cmd *cobra.Command, a *app.App, f importFlags, path string, in i
 	report.end()
 	switch {
 	case errors.Is(err, vault.ErrUnfinished):
-		return fmt.Errorf("%w: 'toolvault credential import --undo' takes it back", err)
+		return a.CredentialFailed(cmd.Context(), "credential.import_failed", "", fmt.Errorf("%w: 'toolvault credential import --undo' takes it back", err))
 	case err != nil:
-		return fileMistakes(path, err)
+		return a.CredentialFailed(cmd.Context(), "credential.import_failed", "", fileMistakes(path, err))
 	}
 	message := fmt.Sprintf("%d credentials: %d new, %d replaced, %d there already", did.New+did.Replaced+did.Same, did.New, did.Replaced, did.Same)
 	if err := a.Event(cmd.Context(), "credential.imported", "", message); err != nil {

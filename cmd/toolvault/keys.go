@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -204,6 +205,9 @@ func reseal(cmd *cobra.Command, a *app.App) error {
 		},
 	})
 	report.end()
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("it was interrupted: %d records were sealed anew; run it again to go on", did.Done)
+	}
 	if err != nil {
 		return fmt.Errorf("%w (%d records were sealed anew; run it again to go on)", err, did.Done)
 	}

@@ -94,12 +94,15 @@ see.`,
 func readPassword(cmd *cobra.Command, name string) ([]byte, error) {
 	f, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return passwordLine(cmd.InOrStdin())
+		return passwordLine(untilStopped{cmd.Context(), cmd.InOrStdin()})
 	}
 	ask := func(prompt string) ([]byte, error) {
 		_, _ = fmt.Fprint(cmd.ErrOrStderr(), prompt)
-		b, err := term.ReadPassword(int(f.Fd()))
+		b, err := hidden(cmd.Context(), f)
 		_, _ = fmt.Fprintln(cmd.ErrOrStderr())
+		if errors.Is(err, errStopped) {
+			return nil, err
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the password could not be read: %w", err)
 		}
@@ -126,6 +129,9 @@ func readPassword(cmd *cobra.Command, name string) ([]byte, error) {
 
 func passwordLine(in io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(bufio.NewReader(in), people.MaxPassword+3))
+	if errors.Is(err, errStopped) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the password could not be read from stdin: %w", err)
 	}

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,6 +50,75 @@ func TestASecretIsAskedForWithoutEcho(t *testing.T) {
 	if strings.Contains(screen.String()+stderr.String(), "canary") {
 		t.Errorf("the secret was shown: %q", screen)
 	}
+}
+
+// TestAnInterruptEndsAPrompt: Ctrl-C at a question ends the command at once, with
+// nothing changed and the terminal as it was.
+func TestAnInterruptEndsAPrompt(t *testing.T) {
+	data := t.TempDir() + "/d"
+	putSecret(t, data, "slack/a", "xoxb-canary-1234567890", "--type", "service_token")
+	before := commandOutput(t, data, "credential", "show", "slack/a", "-o", "json")
+	for _, c := range []struct {
+		prompt string // "": none is shown
+		said   string
+		args   []string
+	}{
+		{"Secret for slack/a: ", "it was interrupted: nothing was changed", []string{"credential", "put", "slack/a"}},
+		{"New secret for slack/a: ", "it was interrupted: nothing was changed", []string{"credential", "rotate", "slack/a"}},
+		{"[y/N] ", "nothing was changed: slack/a stays", []string{"credential", "revoke", "slack/a"}},
+		{"Password for ann: ", "it was interrupted: nothing was changed", []string{"person", "add", "ann"}},
+		{"", "it was interrupted: nothing was changed", []string{"credential", "import", "-"}},
+	} {
+		keyboard, terminal := openTerminal(t)
+		echo := func() bool {
+			s, err := unix.IoctlGetTermios(int(keyboard.Fd()), unix.TCGETS)
+			return err == nil && s.Lflag&unix.ECHO != 0
+		}
+		cmd := program(t, data, c.args...)
+		stderr := &lockedBuffer{}
+		cmd.Stdin, cmd.Stderr = terminal, stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = terminal.Close()
+		eventually(t, "the question", func() bool {
+			if c.prompt == "" {
+				return waitsForInput(cmd.Process.Pid)
+			}
+			return strings.Contains(stderr.String(), c.prompt) && (c.prompt == "[y/N] " || !echo())
+		})
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(stderr.String(), c.said) {
+				t.Errorf("%v: %v, %s", c.args, err, stderr)
+			}
+		case <-time.After(10 * time.Second):
+			_ = cmd.Process.Kill()
+			t.Errorf("%v still waits", c.args)
+		}
+		if !echo() {
+			t.Errorf("%v left the terminal without echo", c.args)
+		}
+	}
+	if after := commandOutput(t, data, "credential", "show", "slack/a", "-o", "json"); after != before {
+		t.Errorf("it was changed: %s", after)
+	}
+}
+
+// waitsForInput reports whether a thread of a process reads from its standard input.
+func waitsForInput(pid int) bool {
+	list, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	for _, path := range list {
+		if b, _ := os.ReadFile(path); strings.HasPrefix(string(b), "0 0x0 ") { // read, of file 0
+			return true
+		}
+	}
+	return false
 }
 
 // openTerminal makes a pseudo-terminal: pty(7).

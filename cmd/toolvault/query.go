@@ -78,7 +78,7 @@ A write is pending until its deadline has passed, and then unknown.`,
 	fl.StringVar(&f.Agent, "agent", "", "calls of this agent")
 	fl.StringVar(&f.User, "user", "", "calls on behalf of this user")
 	fl.StringVar(&f.Service, "service", "", "calls to this service")
-	fl.StringVar(&f.Tool, "tool", "", "calls of this tool")
+	fl.StringVar(&f.Tool, "tool", "", "calls of this tool, or events of this name: credential.revoked")
 	fl.StringVar(&f.CallID, "call", "", "the call with this id of ours")
 	fl.StringVar(&f.ToolCallID, "tool-call", "", "the call with this id of the client's")
 	fl.StringVar(&f.CredentialID, "credential", "", "calls with this credential")
@@ -138,13 +138,13 @@ func noteUnknown(cmd *cobra.Command, f audit.Filter) error {
 	}
 	var services, names []string
 	for _, t := range all {
-		services, names = append(services, t.Service), append(names, t.Name)
+		services, names = append(services, t.Service), append(names, t.Name, t.Service+"_credential") // the second: the broker's
 	}
 	for _, c := range []struct {
 		what, written string
 		known         []string
 	}{{"service", f.Service, services}, {"tool", f.Tool, names}} {
-		if c.written == "" || slices.Contains(c.known, c.written) {
+		if c.written == "" || slices.Contains(c.known, c.written) || c.what == "tool" && strings.Contains(c.written, ".") { // an event
 			continue
 		}
 		if m := near.Match(c.written, c.known); m != "" {

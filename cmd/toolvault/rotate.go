@@ -48,9 +48,9 @@ func rotateSecret(cmd *cobra.Command, a *app.App, name string) error {
 	}
 	did, err := a.Vault.Rotate(cmd.Context(), name, secret)
 	if err != nil {
-		return err
+		return a.CredentialFailed(cmd.Context(), "credential.rotate_failed", name, err)
 	}
-	if err := a.Event(cmd.Context(), "credential.rotated", "", fmt.Sprintf("%s version %d", name, did.Version)); err != nil {
+	if err := a.CredentialEvent(cmd.Context(), "credential.rotated", name, did.Version, fmt.Sprintf("%s version %d", name, did.Version)); err != nil {
 		return err
 	}
 	say(cmd, "Stored as vault:%s, version %d. Calls use the new secret within a second, and the old one where the service refuses that.", name, did.Version)
@@ -69,7 +69,7 @@ func dropOldSecret(cmd *cobra.Command, a *app.App, name string) error {
 	if !did.Dropped {
 		return errors.New("there is no old secret beside " + name + ": nothing was changed")
 	}
-	if err := a.Event(cmd.Context(), "credential.old_dropped", "", fmt.Sprintf("%s version %d", name, did.Version)); err != nil {
+	if err := a.CredentialEvent(cmd.Context(), "credential.old_dropped", name, did.Version, fmt.Sprintf("%s version %d", name, did.Version)); err != nil {
 		return err
 	}
 	say(cmd, "The old secret of %s is dropped. If the service still accepts it, take it back there.", name)

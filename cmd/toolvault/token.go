@@ -107,9 +107,16 @@ func (t *tokenRequest) mint(cmd *cobra.Command, a *app.App, agent auth.Agent) er
 // grants is what the token will be made of. What was asked for and cannot be had
 // is told; if nothing is left, that is an error.
 func (t *tokenRequest) grants(cmd *cobra.Command, a *app.App, agent auth.Agent) (scope.Grants, error) {
-	grants, err := a.Grants(agent.ID)
+	grants, err := a.Grants(agent.ID, t.user)
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case grants.String() != "":
+	case t.user == "":
+		return nil, fmt.Errorf("agent %s has credentials of persons only: name the one that it acts for, with --user", agent.ID)
+	default:
+		return nil, fmt.Errorf("agent %s has no credential that a call for %q can be made with: they are other people's", agent.ID, t.user)
 	}
 	task, hasTask := agent.Tasks[t.task]
 	if hasTask {

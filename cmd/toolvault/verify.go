@@ -136,6 +136,10 @@ func (p *place) noteGone(cmd *cobra.Command) error {
 func noteFormer(cmd *cobra.Command, e *app.Evidence, key string) error {
 	former, err := e.Former(cmd.Context(), key)
 	for _, f := range former {
+		if f.Log == "" {
+			say(cmd, "The store has a checkpoint of another log that does not open: it was sealed with keys that the store has lost, or was damaged.")
+			continue
+		}
 		say(cmd, "The store knows a log that is not here: %s, with at least %d records. If nobody has moved it away on purpose, it was removed.", cell(f.Log, 0), f.Records)
 	}
 	return err

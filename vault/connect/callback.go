@@ -191,6 +191,7 @@ func (c *Connector) redeem(w http.ResponseWriter, r *http.Request, t *ticket, a 
 	}
 	result := &Result{Outcome: OutcomeGiven, Missing: missing, Person: a.Person}
 	for _, p := range pairs {
+		p.grant.Stored.User = t.User
 		kept, err := c.keep(ctx, p)
 		if err != nil {
 			c.Logger.Error("a grant could not be stored", "credential", p.slot.Credential, "error", err)

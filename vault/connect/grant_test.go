@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -209,7 +210,30 @@ func TestAnotherAccount(t *testing.T) {
 		return map[string]any{"access_token": "access-canary", "hub_id": 815, "hub_domain": "other.example"}
 	}
 	b.open(w.begin(w.decls[0], "alice").URL)
-	b.open(b.approve()).shows(200, "account 815 (other.example)", "Until now another account was connected: account 4711")
+	b.open(b.approve()).shows(200, "account 815 (other.example)", "Until now the connected account was: account 4711")
+	w.provider.tokens = func(url.Values, int) map[string]any { return map[string]any{"access_token": "access-canary"} }
+	b.open(w.begin(w.decls[0], "alice").URL)
+	b.open(b.approve()).shows(200, "Until now the connected account was: account 815") // whose it is now, nobody says
+}
+
+// A person's grant is on record as that person's: a config that declares it for
+// another later does not give it to the other.
+func TestAGrantIsThePersons(t *testing.T) {
+	w := newWorld(t)
+	d := w.declare("crm/alice", "alice", "crm.objects.contacts.read")
+	w.decls = []vault.Declaration{d}
+	w.configure()
+	b := w.as("alice").open(w.begin(d, "alice").URL)
+	b.open(b.approve()).shows(200, "is connected")
+	if _, err := w.vault.Resolve(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"bob", ""} {
+		d.Owner.User = user
+		if c, err := w.vault.Resolve(t.Context(), d); c != nil || !errors.Is(err, vault.ErrNeedsConsent) {
+			t.Errorf("for %q: %v", user, err)
+		}
+	}
 }
 
 // Nothing is stored that cannot be recorded, and the provider gets it back.

@@ -117,7 +117,7 @@ func doneNote(agent, service string) string {
 }
 
 func otherAccount(before string) string {
-	return "Until now another account was connected: " + before + "."
+	return "Until now the connected account was: " + before + "."
 }
 
 func endsAt(service string, end time.Time) string {

@@ -154,6 +154,10 @@ func (a *App) probe(ctx context.Context, s tools.Service, d vault.Declaration) (
 	if err != nil {
 		return "", errors.New(a.Redactor.Text(fault.From(err).Message, p.secrets()...))
 	}
+	if p.cred.Former {
+		name := strings.TrimPrefix(d.Source, "vault:")
+		return "", fmt.Errorf("%s refuses the new key and takes the one before it, which is kept beside it and must not be taken back yet: make the new one known there, or put the right one in with 'toolvault credential rotate %s'", s.Title, name)
+	}
 	return a.Redactor.Text(who, p.secrets()...), nil
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"toolvault/audit"
@@ -31,4 +32,22 @@ func (a *App) observeVault(e vault.Event) {
 	if _, err := a.Log.Append(ctx, r); err != nil {
 		a.Logger.Error("an event of a credential could not be recorded", "credential", e.ID, "event", e.Kind, "error", err)
 	}
+}
+
+// CredentialFailed writes an audit record of a change to what is in the vault that
+// was refused, and returns the reason. Nothing was changed: that it cannot be
+// recorded is only logged. name may be empty; what is none may be a secret, typed in
+// its place.
+func (a *App) CredentialFailed(ctx context.Context, event, name string, reason error) error {
+	first, _, _ := strings.Cut(reason.Error(), "\n")
+	if name != "" && vault.CheckName(name) != nil {
+		name, first = "", "what was given as its name is none"
+	}
+	_, err := a.Log.Append(ctx, audit.Record{
+		Phase: audit.PhaseEvent, Event: event, CredentialID: name, Outcome: "failed", Message: a.Redactor.Text(first), Transport: "cli",
+	})
+	if err != nil {
+		a.Logger.Error("that a change of a credential was refused could not be recorded", "credential", name, "event", event, "error", err)
+	}
+	return reason
 }

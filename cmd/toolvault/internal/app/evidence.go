@@ -72,7 +72,7 @@ func (e *Evidence) Head(ctx context.Context, key string) ([]byte, error) {
 func (e *Evidence) Former(ctx context.Context, key string) ([]Former, error) {
 	list, err := e.app.heads().others(ctx, key)
 	name, _, _ := strings.Cut(key, "+")
-	return slices.DeleteFunc(list, func(f Former) bool { return !e.app.local && f.Log != name }), err
+	return slices.DeleteFunc(list, func(f Former) bool { return !e.app.local && f.Log != "" && f.Log != name }), err
 }
 
 // Close lets go of the store.

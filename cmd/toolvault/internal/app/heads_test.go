@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 
@@ -91,6 +92,14 @@ func TestAKeptHeadOnlyGoesForward(t *testing.T) {
 	}
 	others, err := h.others(t.Context(), "another log")
 	if err != nil || len(others) != 1 || others[0] != (Former{"toolvault/test", int64(most)}) {
+		t.Errorf("others are %v (%v)", others, err)
+	}
+	// One that does not open is told of, and hides none.
+	if err := h.store.Put(t.Context(), store.Item{Key: headKey("a third"), Version: 1, Value: []byte("sealed with a key that is lost")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	others, err = h.others(t.Context(), "another log")
+	if err != nil || len(others) != 2 || !slices.Contains(others, Former{}) || !slices.Contains(others, Former{"toolvault/test", int64(most)}) {
 		t.Errorf("others are %v (%v)", others, err)
 	}
 }

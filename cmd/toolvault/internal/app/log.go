@@ -102,7 +102,7 @@ func readAuditKey(dir string, keyring *vault.Keyring) (signer, error) {
 	}
 	text, err := keyring.Open(sealed, signerName, signerVersion)
 	if err != nil || len(text) <= ed25519.SeedSize {
-		return signer{}, fmt.Errorf("the audit key %s cannot be opened with this master key: restore the file or the key that belongs to it", path)
+		return signer{}, fmt.Errorf("the audit key %s does not open with the keys of this store: the log was begun with another store, or this one has lost its data; restore what belongs together, or move the folder %s away, and a new log begins", path, dir)
 	}
 	return signer{ed25519.NewKeyFromSeed(text[:ed25519.SeedSize]), string(text[ed25519.SeedSize:])}, nil
 }

@@ -42,6 +42,7 @@ const (
 	noticesWaiting = 1000
 	noticeTries    = 8 // the last about four minutes after the first
 	noticeTimeout  = 10 * time.Second
+	lastNotices    = 5 * time.Second // for what waits when the process ends
 )
 
 // notifier posts notices, in their order, and tries again where that fails. It
@@ -122,6 +123,30 @@ func (n *notifier) deliver(ctx context.Context, what notice) {
 		case <-ctx.Done():
 			return
 		case <-time.After(n.wait(try)):
+		}
+	}
+}
+
+// flush posts what still waits, each once: a command that finds something out and
+// ends has nobody who runs.
+func (n *notifier) flush() {
+	if n == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastNotices)
+	defer cancel()
+	for ctx.Err() == nil {
+		select {
+		case what := <-n.queue:
+			hook := n.hook.Load()
+			if hook == nil {
+				return
+			}
+			if err := n.post(ctx, hook, "msg_"+uuid.NewString(), what); err != nil {
+				n.log.Error("a notice could not be delivered to the webhook", "credential", what.Credential, "state", what.State, "tries", 1, "error", err)
+			}
+		default:
+			return
 		}
 	}
 }

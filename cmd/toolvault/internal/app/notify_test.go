@@ -70,6 +70,39 @@ func TestNotices(t *testing.T) {
 	}
 }
 
+// A command that ends tells what it has found out, once, and waits for nobody that
+// does not answer.
+func TestNoticesAtTheEnd(t *testing.T) {
+	var mu sync.Mutex
+	var all []notice
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var what notice
+		if err := json.NewDecoder(r.Body).Decode(&what); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, what)
+		if len(all) == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	defer server.Close()
+	n := newNotifier(slog.New(slog.DiscardHandler))
+	n.hook.Store(&webhook{url: vault.NewSecret(server.URL)})
+	n.tell(notice{Credential: "hubspot/a", State: "needs_consent"})
+	n.tell(notice{Credential: "hubspot/b", State: "ok"})
+	a := &App{notifier: n}
+	for range 2 { // there is nothing to tell the second time
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(all) != 2 || all[0].Credential != "hubspot/a" || all[1].State != "ok" {
+		t.Errorf("%+v", all)
+	}
+}
+
 // The URL of a webhook may be a secret: it is in no log.
 func TestWebhookURLIsNotLogged(t *testing.T) {
 	var log bytes.Buffer

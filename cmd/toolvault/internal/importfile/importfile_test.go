@@ -33,6 +33,9 @@ func shown(i Item) string {
 	if s.Scope != "" {
 		text += " scope=" + s.Scope
 	}
+	if s.User != "" {
+		text += " of=" + s.User
+	}
 	return text
 }
 
@@ -72,7 +75,7 @@ func TestJSON(t *testing.T) {
 ]
 `, options()),
 		"3 slack/a oauth_token secret=at refresh=rt until=2026-05-31T22:00:00Z scope=chat:write",
-		"6 slack/a/alice oauth_token secret= refresh=rt2",
+		"6 slack/a/alice oauth_token secret= refresh=rt2 of=alice",
 		"7 slack/a/emea oauth_token secret=at3 until=2026-05-01T13:00:00Z",
 		"7 metabase/key api_key secret=k",
 		"10 metabase/c session secret=pa ss",

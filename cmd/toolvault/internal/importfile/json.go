@@ -219,6 +219,7 @@ func (o Options) item(raw json.RawMessage) (Item, error) {
 	if item.Stored, err = o.secret(typ, m["secret"]); err != nil {
 		return item, fmt.Errorf("secret: %w", err)
 	}
+	item.Stored.User = item.User
 	return item, nil
 }
 
