@@ -37,6 +37,7 @@ type Vault interface {
 	Renew(context.Context, *vault.Credential) (*vault.Credential, error)
 	Release(ctx context.Context, d vault.Declaration, scopes []string) (vault.Released, error)
 	Narrows(vault.Declaration) bool
+	Accepted(context.Context, *vault.Credential)
 }
 
 // Log is where records become durable.

@@ -218,6 +218,9 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 	if err != nil {
 		return nil, fault.From(err)
 	}
+	if c.cred.Suspect() {
+		c.g.Vault.Accepted(ctx, c.cred)
+	}
 	return out, nil
 }
 

@@ -93,6 +93,7 @@ func (v *Vault) edit(ctx context.Context, name string, change func(*Stored) erro
 		case err != nil:
 			return 0, err
 		}
+		was := s.State
 		if err := change(&s); err != nil {
 			return version, err
 		}
@@ -100,6 +101,9 @@ func (v *Vault) edit(ctx context.Context, name string, change func(*Stored) erro
 		err = v.write(ctx, name, s, version+1, nil)
 		if errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
 			continue
+		}
+		if err == nil && was.Bad() && !s.State.Bad() {
+			v.mended(name, version+1)
 		}
 		return version + 1, err
 	}

@@ -54,7 +54,7 @@ func TestRotate(t *testing.T) {
 		t.Errorf("first it sends %q", got)
 	}
 	old, err := k.Renew(t.Context(), c)
-	if err != nil || sent(t, old, "Api-Key") != "first" {
+	if err != nil || sent(t, old, "Api-Key") != "first" || !old.Former || c.Former {
 		t.Fatalf("after a 401: %v", err)
 	}
 	if _, err := k.Renew(t.Context(), old); !errors.Is(err, ErrInvalid) {
@@ -75,10 +75,10 @@ func TestRotate(t *testing.T) {
 	if did, err = k.Rotate(t.Context(), "slack/a", NewSecret("second")); err != nil || did.Dropped {
 		t.Errorf("back to the one before loses nothing: %+v, %v", did, err)
 	}
-	if did, err = k.DropOld(t.Context(), "slack/a"); err != nil || !did.Dropped || did.Version != 5 {
+	if did, err = k.DropOld(t.Context(), "slack/a"); err != nil || !did.Dropped || did.Version != 6 {
 		t.Errorf("%+v, %v", did, err)
 	}
-	if did, err = k.DropOld(t.Context(), "slack/a"); err != nil || did.Dropped || did.Version != 5 {
+	if did, err = k.DropOld(t.Context(), "slack/a"); err != nil || did.Dropped || did.Version != 6 {
 		t.Errorf("there is none: %+v, %v", did, err)
 	}
 	if _, err := k.Renew(t.Context(), k.resolve(t, d)); !errors.Is(err, ErrInvalid) {

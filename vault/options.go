@@ -87,6 +87,7 @@ type Vault struct {
 	found     discoveries // what providers say of themselves
 	changes   changes
 	lately    lately
+	refusals  sync.Map // id of a credential from outside the vault that its service refuses → true
 	usage     usage
 	ahead     ahead
 	slots     slots // of token endpoints

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -125,7 +126,7 @@ func (v *Vault) credential(d Declaration, s Stored, version int64) (*Credential,
 	c := &Credential{
 		ID: d.ID, Version: version, Type: d.Type, Scope: d.Scope, Expires: s.Expires, Account: s.Account,
 		Authorizer: schemed{m.Scheme, s.Secret},
-		decl:       d, presented: s.Secret, secrets: make([]Secret, 1, 4),
+		decl:       d, presented: s.Secret, suspect: v.suspected(d, s), secrets: make([]Secret, 1, 4),
 	}
 	if make := kinds[d.Type].authorizer; make != nil {
 		if c.Authorizer, err = make(m); err != nil {
@@ -181,6 +182,7 @@ func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 		return v.fromVault(ctx, d, name)
 	case !s.Old.Empty() && !s.Old.same(c.presented):
 		// The service does not know the new key yet: the one before it may do.
+		v.turnedDown(ctx, c, StateBroken, fmt.Sprintf("%s refuses the new key; the one before it is used where it is still taken", d.Service))
 		s.Secret, s.Old = s.Old, s.Secret
 		former, err := v.credential(d, s, version)
 		if err == nil {
@@ -188,9 +190,11 @@ func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 		}
 		return former, err
 	case d.Type == TypeOAuthToken && v.app(d.Service).ClientID != "":
+		v.turnedDown(ctx, c, StateNeedsConsent, fmt.Sprintf("%s refused the access token and there is no refresh token", d.Service))
 		return nil, because(ErrNeedsConsent, "%s refused the access token and there is no refresh token: %s",
 			d.Service, consent(d))
 	}
+	v.turnedDown(ctx, c, StateBroken, d.Service+" refuses it")
 	return nil, refused(d)
 }
 
@@ -202,6 +206,7 @@ func (v *Vault) again(ctx context.Context, c *Credential) (*Credential, error) {
 	case err != nil:
 		return nil, err
 	case next.presented.same(c.presented):
+		v.turnedDown(ctx, c, StateBroken, c.decl.Service+" refuses it")
 		return nil, refused(c.decl)
 	}
 	return next, nil

@@ -195,7 +195,7 @@ func TestResolveRefuses(t *testing.T) {
 		t.Errorf("refused: %v", err)
 	}
 	k.put(t, "slack/a", Stored{Type: TypeServiceToken, Secret: NewSecret("k2")})
-	if c, err := k.Renew(t.Context(), c); err != nil || c.Version != 2 || sent(t, c, "Authorization") != "Bearer k2" {
+	if c, err := k.Renew(t.Context(), c); err != nil || c.Version != 3 || sent(t, c, "Authorization") != "Bearer k2" {
 		t.Errorf("refused, and a newer one is there: %v", err)
 	}
 }

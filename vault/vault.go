@@ -113,6 +113,7 @@ type Credential struct {
 
 	decl      Declaration
 	presented Secret  // what goes onto requests
+	suspect   bool    // its service had refused it
 	target    *target // how a token that was obtained is replaced; nil: it was not
 	secrets   []Secret
 }

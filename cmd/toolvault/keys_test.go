@@ -162,7 +162,7 @@ func TestAKilledImport(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	data, file := filepath.Join(dir, "d"), filepath.Join(dir, "grants.json")
-	const n = 3000
+	const n = 20_000
 	var list []map[string]any
 	for i := range n {
 		list = append(list, map[string]any{

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // redisServer is a real Redis that keeps its data across restarts.
@@ -170,6 +172,19 @@ func TestARedisThatForgetsIsWarnedOf(t *testing.T) {
 		!strings.HasPrefix(lines[1], "warning: appendfsync is everysec: ") || !strings.HasPrefix(lines[2], "warning: maxmemory-policy is allkeys-lru: ") ||
 		strings.Contains(string(body), redis.port) {
 		t.Errorf("%d %v:\n%s", r.StatusCode, err, body)
+	}
+	// Somebody empties it: what was sealed is gone, and the server says so.
+	client := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:" + redis.port})
+	defer func() { _ = client.Close() }()
+	if err := client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = http.Get("http://" + s.addr + "/readyz"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	if body, _ := io.ReadAll(r.Body); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "the store is empty") {
+		t.Errorf("emptied: %d %s", r.StatusCode, body)
 	}
 }
 

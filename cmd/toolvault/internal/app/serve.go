@@ -15,6 +15,7 @@ import (
 	"toolvault/audit"
 	"toolvault/auth"
 	"toolvault/tools/transport"
+	"toolvault/vault"
 	"toolvault/vault/store"
 )
 
@@ -97,7 +98,8 @@ func (a *App) Handler() (http.Handler, error) {
 	return mux, nil
 }
 
-// ready answers 200 while the store and the audit log can be written. A line for
+// ready answers 200 while the store and the audit log can be written, and the store
+// is the one that this process has started with. A line for
 // each setting of the store that promises too little follows: it is no reason to
 // send calls elsewhere.
 func (a *App) ready(settings *store.Warner) http.HandlerFunc {
@@ -115,6 +117,11 @@ func (a *App) ready(settings *store.Warner) http.HandlerFunc {
 		}
 		if len(bad) > 0 {
 			http.Error(w, "not ready: "+strings.Join(bad, ", ")+" cannot be written", http.StatusServiceUnavailable)
+			return
+		}
+		if sealed, err := vault.HasKeyring(ctx, a.Store); err == nil && !sealed {
+			a.Logger.Error("the store has lost the keyring and all that was sealed with it: it was emptied, or another one is in its place")
+			http.Error(w, "not ready: the store is empty, and was not when this process started", http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = fmt.Fprintln(w, "ready")
