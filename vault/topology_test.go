@@ -117,7 +117,10 @@ func presented(t *testing.T, c *vault.Credential) string {
 // the store when the token endpoint has been asked, and mends it. Then the new
 // token is stored once, and nothing is lost: callers that waited have it or are
 // told that the store is away, and the next ones have it, without a restart.
-func broken(t *testing.T, url string, answerFirst bool, breakIt, mend func()) {
+//
+// settle is called when the keyring and the grant are stored: what a store that
+// breaks may lose is what comes after.
+func broken(t *testing.T, url string, answerFirst bool, settle, breakIt, mend func()) {
 	t.Helper()
 	endpoint, master := newTokens(t), vault.NewMasterKey()
 	first := process(t, url, master, endpoint.URL)
@@ -128,6 +131,7 @@ func broken(t *testing.T, url string, answerFirst bool, breakIt, mend func()) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	settle()
 
 	var callers sync.WaitGroup
 	var mu sync.Mutex
@@ -206,7 +210,7 @@ func TestSentinelFailoverInTheMiddleOfARefresh(t *testing.T) {
 			s := storetest.StartSentinel(t, 2)
 			var old *storetest.RedisServer
 			master := s.Master()
-			broken(t, s.URL+"?replicas=1", answerFirst,
+			broken(t, s.URL+"?replicas=1", answerFirst, s.AwaitInStep,
 				func() { old = master; master.Stop() },
 				func() { s.AwaitFailover(old) })
 		})
@@ -220,7 +224,7 @@ func TestClusterNodeHangsInTheMiddleOfARefresh(t *testing.T) {
 			t.Parallel()
 			c := storetest.StartCluster(t)
 			owner := c.Owner()
-			broken(t, c.URL, answerFirst,
+			broken(t, c.URL, answerFirst, func() {},
 				owner.Hang,
 				func() {
 					<-time.After(time.Second) // that is the fault, not a wait for something

@@ -136,7 +136,7 @@ func TestRedisFailover(t *testing.T) {
 	s.AwaitFailover(old)
 	heals(t, st)
 	t.Logf("the store could be written again %v after the master was killed, at version %d", time.Since(killed), before)
-	until(t, 10*time.Second, "writes go on", func() bool { return acknowledged.Load() > before+20 })
+	until(t, 30*time.Second, "writes go on", func() bool { return acknowledged.Load() > before+20 })
 	stop()
 	<-wrote
 	if got, err := st.Get(t.Context(), "n"); err != nil || got.Version < acknowledged.Load() {
