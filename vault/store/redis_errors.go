@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ func (s *redisStore) hint(err error) string {
 		{"OOM", "its memory is full; give it more"},
 		{"MISCONF", "it refuses writes, since it cannot save to its disk; see its log"},
 		{"LOADING", "it is starting and reads its data; wait until it has"},
+		{"MOVED", "it is a node of a Cluster: write redis-cluster:// and name several nodes"},
 		{"CLUSTERDOWN", "a part of the Cluster is down; see CLUSTER INFO there"},
 	} {
 		if redis.HasErrorPrefix(err, h.prefix) {
@@ -52,6 +54,10 @@ func (s *redisStore) hint(err error) string {
 	switch text := err.Error(); {
 	case strings.Contains(text, "executing the script can't"): // what Redis 7.0 says for NOPERM within a script
 		return s.lacking()
+	case errors.Is(err, io.EOF):
+		return "it closed the connection; see whether it wants TLS, and the url should say rediss://"
+	case strings.Contains(text, "all sentinels"):
+		return "no sentinel knows the master of that name, or none can be reached; see the name in the storage url"
 	case strings.Contains(text, "tls:"), strings.Contains(text, "x509:"):
 		return "TLS failed; see its certificate and tls_ca, and whether the url should say rediss://"
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -152,5 +153,27 @@ func TestRedisFailover(t *testing.T) {
 	next, err := other.Lease(t.Context(), "l", time.Minute)
 	if err != nil || next.Token() <= lease.Token() {
 		t.Errorf("the next token is %v, after %d: %v", next, lease.Token(), err)
+	}
+}
+
+// One node of a Cluster is no server of its own: who names one is told what to
+// write.
+func TestOneNodeOfACluster(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t)
+	told := 0
+	for _, node := range c.Nodes {
+		st, err := store.Open(t.Context(), "redis://"+node.Addr())
+		if err == nil { // the node that has the slot
+			_ = st.Close()
+			continue
+		}
+		if !strings.Contains(err.Error(), "write redis-cluster://") {
+			t.Error(err)
+		}
+		told++
+	}
+	if told != len(c.Nodes)-1 {
+		t.Errorf("%d of %d nodes were refused", told, len(c.Nodes))
 	}
 }

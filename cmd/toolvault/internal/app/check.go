@@ -11,10 +11,13 @@ import (
 	"time"
 
 	"toolvault/auth"
+	"toolvault/auth/people"
+	"toolvault/cmd/toolvault/internal/config"
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
+	"toolvault/vault/connect"
 	"toolvault/vault/store"
 )
 
@@ -73,8 +76,29 @@ func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 		for _, w := range policy.Warnings() {
 			found = append(found, Finding{What: "policy", Agent: agent.ID, Detail: w, Warning: true})
 		}
+		for _, name := range a.strangers(ctx, agent) {
+			found = append(found, Finding{
+				What: "person", Agent: agent.ID, Warning: true,
+				Detail: fmt.Sprintf("%s may consent and cannot sign in: add them with 'toolvault person add %s'", name, name),
+			})
+		}
 	}
 	return found, nil
+}
+
+// strangers are the people whose consent the config names and who cannot sign in.
+func (a *App) strangers(ctx context.Context, agent config.Agent) []string {
+	names := slices.Clone(agent.Owners)
+	for _, d := range agent.Credentials {
+		if d.Owner.User != "" && connect.Connectable(d) == nil {
+			names = append(names, d.Owner.User)
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		_, err := a.People.Get(ctx, name)
+		return !errors.Is(err, people.ErrUnknown)
+	})
 }
 
 // place is where the config file declares a credential: "toolvault.yaml:12:9: ".
@@ -103,7 +127,7 @@ func (a *App) warn(ctx context.Context) {
 	}
 	for _, f := range found {
 		if f.Warning {
-			a.Logger.Warn("policy: "+f.Detail, "agent", f.Agent)
+			a.Logger.Warn(f.What+": "+f.Detail, "agent", f.Agent)
 		}
 		if f.Err != nil {
 			a.Logger.Warn("cannot be used: calls that need it will fail until it is mended", "what", f.What, "agent", f.Agent, "error", f.Err)
