@@ -22,7 +22,7 @@ import (
 func TestKindsOfCredentialsFromTheOutside(t *testing.T) {
 	cat, err := exec.LookPath("cat")
 	if err != nil {
-		t.Skip("there is no program to read a file with")
+		t.Skip("SKIPPED: there is no cat on the path, so nothing was shown about secrets that a program writes")
 	}
 	double := sandbox.NewMetabase()
 	if err := double.Start(); err != nil {
