@@ -23,11 +23,17 @@ import (
 //go:embed */*.json
 var files embed.FS
 
-// Annotations are the hints of the MCP specification ("Tool Annotations").
+// Annotations are the hints of the MCP specification ("Tool Annotations"), and
+// one of our own.
 type Annotations struct {
 	ReadOnly    bool `json:"readOnly"`
-	Destructive bool `json:"destructive"`
-	Idempotent  bool `json:"idempotent"`
+	Destructive bool `json:"destructive"` // changes or removes what was there; false: only adds
+	Idempotent  bool `json:"idempotent"`  // the same again changes nothing more
+	Closed      bool `json:"closed,omitempty"`
+
+	// Irreversible says that nobody can bring back what the tool takes away. Such a
+	// tool is offered to an agent whose config names it, and to no other.
+	Irreversible bool `json:"irreversible,omitempty"`
 }
 
 // Tool is one tool as its file describes it.
@@ -41,9 +47,18 @@ type Tool struct {
 	Input       json.RawMessage `json:"input"`
 	Output      json.RawMessage `json:"output"`
 
+	// ListOutput says that the output schema earns its place in tools/list; else it
+	// is shown by describe_tool and in the docs.
+	ListOutput bool `json:"listOutput,omitempty"`
+	// Words are what people call it, for find_tools: never part of tools/list.
+	Words string `json:"words,omitempty"`
+	// Example is a call that works on the sandbox as it starts: arguments.
+	Example json.RawMessage `json:"example,omitempty"`
+
 	Digest string `json:"-"` // SHA-256 of the file, hex
 
 	compiled *compiled
+	listed   *listed
 }
 
 // compiled is what is made of a file at its first use.
@@ -55,6 +70,12 @@ type compiled struct {
 	defaults   map[string]any
 	sensitive  []string
 	err        error
+}
+
+// listed is the tool's entry in tools/list, made at its first use.
+type listed struct {
+	once  sync.Once
+	entry json.RawMessage
 }
 
 // Load reads every file that is part of the binary, sorted by name. An error
@@ -99,7 +120,7 @@ func Parse(b []byte) (Tool, error) {
 	}
 	sum := sha256.Sum256(b)
 	t.Digest = hex.EncodeToString(sum[:])
-	t.compiled = &compiled{}
+	t.compiled, t.listed = &compiled{}, &listed{}
 	return t, nil
 }
 

@@ -144,8 +144,7 @@ func (b *bound) asking(names []string) schemas.Tool {
 	if err != nil {
 		return b.schema // texts always encode
 	}
-	t := b.schema
-	t.Input = b.slots.with(t.Input, auth.Account, property)
+	t := b.schema.WithInput(b.slots.with(b.schema.Input, auth.Account, property))
 	if b.forms.forms == nil || len(b.forms.forms) >= maxAsking {
 		b.forms.forms = map[string]schemas.Tool{}
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
+	"strings"
 
 	"toolvault/tools/fault"
 )
@@ -43,4 +45,62 @@ func queryTag(query any) []byte {
 	b, _ := json.Marshal(query) // plain structs of texts: cannot fail
 	sum := sha256.Sum256(b)
 	return sum[:cursorTag]
+}
+
+// maxPage is how much of a list one answer holds, in bytes of JSON: a third of
+// that is about the number of tokens, of which a model should get 25,000 at most.
+const maxPage = 60_000
+
+// Position is where in a list a page begins: the service's cursor, and how many
+// items of what the service answers there have been given out already.
+type Position struct {
+	Cursor string
+	Skip   int
+}
+
+// OpenPosition reads a cursor that Page made; "" is the beginning.
+func OpenPosition(query any, cursor string) (Position, error) {
+	text, err := OpenCursor(query, cursor)
+	if err != nil || text == "" {
+		return Position{}, err
+	}
+	skip, upstream, _ := strings.Cut(text, " ")
+	n, err := strconv.Atoi(skip)
+	if err != nil || n < 0 {
+		return Position{}, fault.New(fault.InvalidArguments, "The cursor is not one that this tool gave. Leave it out to start from the first page.")
+	}
+	return Position{Cursor: upstream, Skip: n}, nil
+}
+
+// Page is the part of items, which the service answered at a position, that one
+// answer holds: limit of them at most, and no more than a model can take, cut at
+// a whole item. next is the service's cursor behind them, "" at the end; the
+// cursor that is returned leads to what was left out or, where nothing was, to
+// next.
+func Page[T any](query any, at Position, items []T, limit int, next string) (page []T, cursor string) {
+	items = items[min(at.Skip, len(items)):]
+	n := fitting(items[:min(limit, len(items))])
+	if n < len(items) {
+		return items[:n], Cursor(query, strconv.Itoa(at.Skip+n)+" "+at.Cursor)
+	}
+	if next == "" {
+		return items, ""
+	}
+	return items, Cursor(query, "0 "+next)
+}
+
+// fitting is how many of the items fit into maxPage, and one at least.
+func fitting[T any](items []T) int {
+	all, err := json.Marshal(items)
+	if err != nil || len(all) <= maxPage {
+		return len(items)
+	}
+	room := maxPage
+	for i := range items {
+		one, _ := json.Marshal(items[i])
+		if room -= len(one) + 1; room < 0 {
+			return max(i, 1)
+		}
+	}
+	return len(items)
 }

@@ -23,7 +23,7 @@ import (
 const (
 	DefaultTimeout   = 60 * time.Second
 	maxArguments     = 256 << 10 // bytes of JSON
-	maxResult        = 100 << 10 // bytes of JSON or text: about 25,000 tokens
+	maxResult        = 75_000    // bytes of JSON, and of text: at three bytes a token, 25,000 of them
 	maxRecorded      = 16 << 10  // bytes of arguments, and of a result, that one record holds
 	outcomeAllowance = 10 * time.Second
 )

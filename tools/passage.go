@@ -214,6 +214,8 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 	c.client = c.g.Pool.Client(c.bound.service.Endpoint, (*applied)(c), c.callID)
 	c.client.Conceal(func(s string) string { return c.secrets.Values(s) })
 	c.client.Permit(c.allows)
+	c.client.Account(c.label)
+	c.client.Report(c.call.Progress)
 	out, err := c.bound.tool.Run(ctx, c.client, c.args.Raw)
 	if err != nil {
 		return nil, fault.From(err)

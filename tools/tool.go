@@ -111,6 +111,10 @@ type Call struct {
 	IdempotencyKey string
 	MalformedKey   bool
 
+	// Progress hears how far the call has come, if the client asked; nil: it did
+	// not. It is called while the call is made, by one goroutine, and must not wait.
+	Progress func(done, total float64, message string)
+
 	// RequestState and Answer are of a call that is made again after a question:
 	// the state that came with the question, and what the user said, AnswerAccept
 	// or another; empty where nothing was said.

@@ -36,6 +36,12 @@ type Double struct {
 	// ExpireTokens ends every access token now; nil where there are none.
 	ExpireTokens func()
 
+	// Snapshot is the service's state as its users see it: what each thing holds, by
+	// a name for the thing, such as "message C07GENERAL01 1795422600.000100". A thing
+	// that is added to another has a name of its own (a reaction, a reply, an
+	// association), and what only says when something was changed is left out.
+	Snapshot func() map[string]string
+
 	mu     sync.Mutex
 	down   bool
 	limit  int           // requests to answer with 429
@@ -43,6 +49,11 @@ type Double struct {
 	server *http.Server
 	url    string
 	seen   int
+}
+
+// All is a double of every service; those that have a clock go by now.
+func All(now func() time.Time) []*Double {
+	return []*Double{newSlack(now), newHubSpot(now), NewPinecone(), NewMetabase()}
 }
 
 // Down makes the service answer 503 to everything, or come back.

@@ -112,3 +112,12 @@ func CleanJSON(raw json.RawMessage, limit int) any {
 	}
 	return CleanLines(text, limit)
 }
+
+// Quote marks a cleaned text as somebody else's words, for a result's text: it
+// stands in «», and has none of its own.
+func Quote(s string) string {
+	if strings.ContainsAny(s, "«»") {
+		s = strings.NewReplacer("«", "‹", "»", "›").Replace(s)
+	}
+	return "«" + s + "»"
+}

@@ -85,6 +85,8 @@ type Client struct {
 	streamed bool // the caller has seen a part of the answer: it cannot be asked for again
 	mask     func(string) string
 	allows   func(scope string) bool
+	account  string
+	report   func(done, total float64, message string)
 }
 
 // Client returns a client for one call.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"toolvault/tools/fault"
 )
@@ -29,9 +30,20 @@ type Endpoint struct {
 	RequestIDHeader  string // a header in which the service takes our call id; "" for none
 	ResponseIDHeader string // the header with the service's own request id; "" for none
 
+	// Limits are the service's known limits on the rate of such requests; each is
+	// spent before the request is made. nil: none are known.
+	Limits func(c *Client, req *Request) []Limit
+
 	// Fault looks at every complete answer, whatever its status, and returns nil
 	// if it is a success, else what the model is told. nil means StatusFault.
 	Fault func(*Response) *fault.Error
+}
+
+// Limit is a bound on the rate of requests that a service is known to set.
+type Limit struct {
+	Key   string        // whom and what it counts: "slack T07 conversations.history"; never a secret
+	Burst int           // requests at once, at least 1
+	Every time.Duration // between two, in the long run
 }
 
 // Response is an answer, its body read and bounded.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"toolvault/auth"
 	"toolvault/auth/scope"
@@ -55,7 +56,7 @@ func startSandbox(ctx context.Context) (_ *Sandbox, err error) {
 			_ = s.Close()
 		}
 	}()
-	for _, d := range []*sandbox.Double{sandbox.NewSlack(), sandbox.NewHubSpot(), sandbox.NewPinecone(), sandbox.NewMetabase()} {
+	for _, d := range sandbox.All(time.Now) {
 		if err := d.Start(); err != nil {
 			return nil, err
 		}
