@@ -1,15 +1,9 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptrace"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +16,8 @@ const (
 
 	// defaultTimeout bounds a call whose context has no deadline.
 	defaultTimeout = 2 * time.Minute
+
+	agent = "toolvault" // as every request names itself
 )
 
 // Credential is what a client needs of the vault for one call.
@@ -44,6 +40,10 @@ type Pool struct {
 	sleep     func(context.Context, time.Duration) error
 
 	certificates certificates
+
+	limits    *limits
+	unlimited bool
+	waited    func(service string, d time.Duration) // may be nil
 }
 
 // Option changes a pool.
@@ -62,7 +62,7 @@ func Sleep(sleep func(context.Context, time.Duration) error) Option {
 // NewPool returns a pool over a transport, which must not follow redirects of
 // its own; nil means one that does not, with bounded headers.
 func NewPool(transport http.RoundTripper, options ...Option) *Pool {
-	p := &Pool{transport: transport, states: newStates(maxStates), sleep: sleep}
+	p := &Pool{transport: transport, states: newStates(maxStates), sleep: sleep, limits: newLimits()}
 	if transport == nil {
 		p.transport = newTransport(nil)
 	}
@@ -124,7 +124,11 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 	}
 	var f *fault.Error
 	for attempt := 1; ; attempt++ {
-		if refused := c.health.enter(ctx, c.endpoint.Service); refused != nil {
+		refused := c.spend(ctx, &req)
+		if refused == nil {
+			refused = c.health.enter(ctx, c.endpoint.Service)
+		}
+		if refused != nil {
 			if f == nil {
 				return refused
 			}
@@ -141,6 +145,7 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 			c.stats.Writes--
 		}
 		c.health.leave(f)
+		c.heed(ctx, &req, f)
 		if f == nil {
 			return nil
 		}
@@ -160,32 +165,41 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 
 // once makes the request a single time.
 func (c *Client) once(ctx context.Context, req *Request, out any) *fault.Error {
-	hr, err := c.build(ctx, req)
+	h, err := c.build(ctx, req)
 	if err != nil {
 		f := fault.From(err)
 		f.NotSent = true
 		return f
 	}
-	carrier, f := c.pool.carrier(&c.endpoint, hr.URL, req.Host != "")
-	if f == nil {
-		carrier, f = c.pool.certified(c.cred, carrier, c.endpoint.Service, hr.URL)
-	}
-	if f != nil {
-		return f
-	}
-	start := time.Now()
-	r, f := c.exchange(hr, carrier, req)
-	c.stats.Millis += float64(time.Since(start).Microseconds()) / 1000
-	if f != nil || r == nil {
-		return f
+	var r *Response
+	var f *fault.Error
+	for n := 0; ; n++ {
+		start := time.Now()
+		r, f = c.exchange(h, req)
+		c.stats.Millis += float64(time.Since(start).Microseconds()) / 1000
+		if f != nil || r == nil {
+			return f
+		}
+		if r.Status/100 != 3 {
+			break
+		}
+		if h, f = c.onward(h, r, n); f != nil {
+			return f
+		}
 	}
 	look := c.endpoint.Fault
-	if look == nil {
+	switch {
+	case req.Fault != nil:
+		look = req.Fault
+	case req.URL != "" || look == nil:
 		look = StatusFault
 	}
 	if f := look(r); f != nil {
 		if f.Status == 0 {
 			f.Status = r.Status
+		}
+		if h.bare {
+			f = unasked(f)
 		}
 		return f
 	}
@@ -193,8 +207,10 @@ func (c *Client) once(ctx context.Context, req *Request, out any) *fault.Error {
 }
 
 // exchange sends a request that has been built and reads the answer. Both are
-// nil where the caller has read the answer as a stream.
-func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Request) (*Response, *fault.Error) {
+// nil where the caller has read the answer as a stream. A redirect is an answer
+// only where the request is for an address.
+func (c *Client) exchange(h *hop, req *Request) (*Response, *fault.Error) {
+	hr := h.Request
 	ctx, service := hr.Context(), c.endpoint.Service
 	var begun atomic.Bool // a connection was there: some of it may have been sent
 	if !req.Read {
@@ -204,7 +220,7 @@ func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Requ
 	}
 	c.stats.Requests++
 	c.stats.Status, c.stats.RequestID = 0, ""
-	resp, err := carrier.RoundTrip(hr)
+	resp, err := h.carrier.RoundTrip(hr)
 	if err != nil {
 		return nil, lost(ctx, service, err, begun.Load())
 	}
@@ -218,6 +234,8 @@ func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Requ
 		limit = defaultMaxBytes
 	}
 	switch {
+	case resp.StatusCode/100 == 3 && req.URL != "":
+		return &Response{Service: service, Status: resp.StatusCode, Header: resp.Header}, nil
 	case resp.StatusCode/100 == 3:
 		return nil, redirected(service, resp.StatusCode)
 	case good && req.Head != nil:
@@ -242,123 +260,4 @@ func (c *Client) exchange(hr *http.Request, carrier http.RoundTripper, req *Requ
 		body = body[:limit]
 	}
 	return &Response{Service: service, Status: resp.StatusCode, Header: resp.Header, Body: c.concealed(body)}, nil
-}
-
-// read reads at most limit bytes of a body.
-func read(resp *http.Response, limit int64) ([]byte, error) {
-	var b bytes.Buffer
-	// What a header says of the length is a hint, not a reason to take memory.
-	b.Grow(int(min(max(resp.ContentLength, 0), 64<<10)) + bytes.MinRead)
-	_, err := b.ReadFrom(io.LimitReader(resp.Body, limit))
-	return b.Bytes(), err
-}
-
-// stream gives the body to the caller.
-func (c *Client) stream(ctx context.Context, req *Request, resp *http.Response, limit int64) *fault.Error {
-	c.streamed = true
-	body := &watched{r: c.concealedStream(io.LimitReader(resp.Body, limit))}
-	err := req.Stream(body)
-	switch {
-	case err == nil:
-		return nil
-	case body.err != nil:
-		f := lost(ctx, c.endpoint.Service, body.err, true)
-		f.Status = resp.StatusCode
-		return f
-	}
-	f := fault.From(err)
-	if f.Status == 0 {
-		f.Status = resp.StatusCode
-	}
-	return f
-}
-
-// watched remembers how reading failed.
-type watched struct {
-	r   io.Reader
-	err error
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	if err != nil && err != io.EOF {
-		w.err = err
-	}
-	return n, err
-}
-
-func (c *Client) build(ctx context.Context, req *Request) (*http.Request, error) {
-	base := c.endpoint.BaseURL
-	if req.Host != "" {
-		base = req.Host
-	}
-	if err := checkPath(req.Path); err != nil {
-		return nil, err
-	}
-	target := strings.TrimSuffix(base, "/") + req.Path
-	if len(req.Query) > 0 {
-		target += "?" + req.Query.Encode()
-	}
-	body, contentType, method := req.Body, req.Type, req.Method
-	switch {
-	case req.JSON != nil:
-		b, err := json.Marshal(req.JSON)
-		if err != nil {
-			return nil, fmt.Errorf("encode request: %w", err)
-		}
-		body, contentType = b, "application/json"
-	case req.Form != nil:
-		body, contentType = []byte(req.Form.Encode()), "application/x-www-form-urlencoded"
-	}
-	if method == "" {
-		method = http.MethodGet
-		if body != nil {
-			method = http.MethodPost
-		}
-	}
-	hr, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("build request: %w", cause(err))
-	}
-	for k, v := range c.endpoint.Header {
-		hr.Header[k] = v
-	}
-	for k, v := range req.Header {
-		hr.Header[http.CanonicalHeaderKey(k)] = v
-	}
-	if contentType != "" {
-		hr.Header.Set("Content-Type", contentType)
-	}
-	if hr.Header.Get("Accept") == "" {
-		hr.Header.Set("Accept", "application/json")
-	}
-	hr.Header.Set("User-Agent", "toolvault")
-	if h := c.endpoint.RequestIDHeader; h != "" {
-		hr.Header.Set(h, c.callID)
-	}
-	if err := c.cred.Authorize(hr); err != nil {
-		return nil, err
-	}
-	return hr, nil
-}
-
-// checkPath refuses a path that would change the host, or that leaves the place
-// where a handler put an id: url.PathEscape lets ".." through, and many servers
-// resolve it.
-func checkPath(path string) error {
-	if path == "" {
-		return nil
-	}
-	if path[0] != '/' {
-		return errors.New("build request: the path does not begin with a slash")
-	}
-	if !strings.Contains(path, "/.") {
-		return nil
-	}
-	for _, segment := range strings.Split(path, "/") {
-		if segment == "." || segment == ".." {
-			return fault.New(fault.InvalidArguments, "An id cannot be %q.", segment)
-		}
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"regexp"
@@ -134,9 +135,17 @@ func decode(r *Response, out any) *fault.Error {
 	if err == nil {
 		return nil
 	}
-	f := fault.New(fault.UpstreamError, "%s answered with something that is not the JSON it should be (HTTP %d). Try again later; if it stays so, tell the operator.", r.Service, r.Status)
-	f.Status = r.Status
-	return f.Because(cause(err))
+	return notJSON(r.Service, r.Status).Because(cause(err))
+}
+
+func notJSON(service string, status int) *fault.Error {
+	said := ""
+	if status > 0 {
+		said = fmt.Sprintf(" (HTTP %d)", status)
+	}
+	f := fault.New(fault.UpstreamError, "%s answered with something that is not the JSON it should be%s. Try again later; if it stays so, tell the operator.", service, said)
+	f.Status = status
+	return f
 }
 
 func clip(s string, n int) string {

@@ -75,6 +75,10 @@ func (h *health) enter(ctx context.Context, service string) *fault.Error {
 	return f
 }
 
+// mayEnter reports whether a request could be made just now: it is not worth
+// waiting for anything else where it could not.
+func (h *health) mayEnter() bool { return !h.breaker.IsOpen() || h.breaker.RemainingDelay() <= 0 }
+
 // leave frees the slot and tells the breaker how the request ended. Only
 // failures of the service count: it could not be reached, broke off, took too
 // long, or answered 5xx. What it answered in the 4xx is its answer.

@@ -38,10 +38,21 @@ func (c *Client) again(ctx context.Context, req *Request, f *fault.Error, attemp
 	if wait > patience(ctx) {
 		return false, nil // the caller can plan better with the answer than without
 	}
-	if err := c.pool.sleep(ctx, wait); err != nil {
+	if err := c.pool.wait(ctx, wait); err != nil {
 		return false, fault.From(err)
 	}
 	return true, nil
+}
+
+// wait waits, and has the time pass for the limits even where a test does not
+// wait for it.
+func (p *Pool) wait(ctx context.Context, d time.Duration) error {
+	began := time.Now()
+	err := p.sleep(ctx, d)
+	if cut := d - time.Since(began); err == nil && cut > 0 {
+		p.limits.cut.Add(int64(cut))
+	}
+	return err
 }
 
 // backoff is exponential with jitter, so that callers who failed together do not

@@ -3,8 +3,9 @@
 // and keeps one failing service or one bad credential from slowing another.
 //
 // Every byte that comes back is hostile: bodies are bounded before they are
-// read, redirects are not followed, and what a service says about a failure goes
-// to the caller as a fault, never as text that was not looked at.
+// read, redirects are not followed, but for those of files to where the service is
+// known to keep them, and what a service says about a failure goes to the caller as
+// a fault, never as text that was not looked at.
 package upstream
 
 import (
@@ -30,8 +31,14 @@ type Endpoint struct {
 	RequestIDHeader  string // a header in which the service takes our call id; "" for none
 	ResponseIDHeader string // the header with the service's own request id; "" for none
 
-	// Limits are the service's known limits on the rate of such requests; each is
-	// spent before the request is made. nil: none are known.
+	// Hosts are where the service keeps files, in lower case: "files.slack.com". An
+	// address that an answer names is called only there; see Request.URL.
+	Hosts []string
+
+	// Limits are the service's known limits on the rate of such requests, the
+	// narrowest first; a token of each is spent before the request is made, and
+	// waited for. They are of the service's own servers: where Private is set they
+	// are left alone. nil: none are known.
 	Limits func(c *Client, req *Request) []Limit
 
 	// Fault looks at every complete answer, whatever its status, and returns nil
@@ -43,7 +50,8 @@ type Endpoint struct {
 type Limit struct {
 	Key   string        // whom and what it counts: "slack T07 conversations.history"; never a secret
 	Burst int           // requests at once, at least 1
-	Every time.Duration // between two, in the long run
+	Every time.Duration // between two, in the long run; Burst times Every is 48 hours at most
+	Says  string        // the limit in words, as a sentence without its end: "HubSpot takes 4 searches a second for an account"; "" for our own
 }
 
 // Response is an answer, its body read and bounded.
@@ -70,6 +78,23 @@ type Request struct {
 	// The service has to have vetted it: the credential goes there.
 	Host string
 
+	// URL, in place of Host, Path and Query, is a whole address that an answer of
+	// the service named, such as that of a file. It is called only over https at a
+	// host of Endpoint.Hosts, or, as with a double or a proxy, at the origin of
+	// BaseURL outside its path; any other is an upstream_error, and nothing is sent.
+	// In a guarded pool it must be a public one. A redirect of a GET is followed to
+	// such an address, three times at most, with the credential only while the
+	// origin stays. The answer is judged by its status, unless Fault is set. See
+	// Download and Upload.
+	URL string
+
+	// Bare leaves out the credential: for an address that carries a right of its
+	// own, such as one to upload to.
+	Bare bool
+
+	// Fault, where set, judges the answer in place of Endpoint.Fault.
+	Fault func(*Response) *fault.Error
+
 	// Read says that the request changes nothing, so that it may be repeated
 	// after a failure of any kind. Otherwise it is repeated only where the
 	// fault says that nothing was done (NotSent).
@@ -83,7 +108,8 @@ type Request struct {
 	Head func(http.Header)
 
 	// Stream, where set, reads the body of a 2xx answer instead of out; it sees
-	// at most MaxBytes and may stop early.
+	// at most MaxBytes and may stop early. No Fault is asked about what it reads.
+	// Items is for a large JSON document.
 	Stream func(io.Reader) error
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"toolvault/vault/store/bucket"
 )
 
 // checkKey holds a key or the name of a lease against the limits: 1 to MaxKey
@@ -60,6 +62,20 @@ func afterPrefix(prefix string) string {
 	b := []byte(prefix)
 	b[len(b)-1]++
 	return string(b)
+}
+
+// checkSpend bounds a request for tokens.
+func checkSpend(name string, rate bucket.Rate, want int) error {
+	if err := checkKey("name of a bucket", name); err != nil {
+		return err
+	}
+	if err := rate.Check(); err != nil {
+		return fmt.Errorf("store: %s: %w", name, err)
+	}
+	if want < 1 || want > rate.Burst {
+		return fmt.Errorf("store: %s: %d tokens: ask for 1 to %d", name, want, rate.Burst)
+	}
+	return nil
 }
 
 // maxLease is the longest term of a lease.

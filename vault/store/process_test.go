@@ -48,6 +48,8 @@ func child(role, url string) int {
 		}
 	case "crowd": // for ever, sixteen at once
 		return crowd(ctx, st)
+	case "spend": // empties a bucket
+		return spend(ctx, st)
 	case "count": // adds one, thirty times, under a lease and without
 		for i := range 30 {
 			if err := count(ctx, st, i%2 == 0); err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"toolvault/vault/store"
+	"toolvault/vault/store/bucket"
 	"toolvault/vault/store/storetest"
 )
 
@@ -86,6 +87,12 @@ func everything(t *testing.T, url string, warnings int) error {
 		return fmt.Errorf("%d are listed: %w", len(items), err)
 	}
 	if _, err := st.Now(ctx); err != nil {
+		return err
+	}
+	if got, _, err := st.Spend(ctx, "b", bucket.Rate{Burst: 100, Every: time.Second}, 1, 0); err != nil || got != 1 {
+		return fmt.Errorf("a bucket gave %d: %w", got, err)
+	}
+	if err := st.Pause(ctx, "c", time.Second); err != nil {
 		return err
 	}
 	if err := st.Delete(ctx, "k", v+2); err != nil {

@@ -16,6 +16,7 @@ type redisNames struct {
 	forgot  string // + mark: that this call has forgotten a record, for seconds
 	lease   string // + name: who holds it, until it ends
 	tokens  string // a hash of the last token by name
+	bucket  string // + name: a token bucket, until it is full
 	format  string
 	ping    string
 	changes string // the channel on which a changed key is told
@@ -30,6 +31,7 @@ func namesOf(namespace string) redisNames {
 		tag:    tag,
 		record: tag + ":record:", keys: tag + ":keys", forgot: tag + ":forgot:",
 		lease: tag + ":lease:", tokens: tag + ":tokens",
+		bucket: tag + ":bucket:",
 		format: tag + ":format", ping: tag + ":ping", changes: tag + ":changes",
 	}
 }

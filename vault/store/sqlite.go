@@ -29,6 +29,7 @@ type sqliteStore struct {
 	path    string
 	records *lane
 	leases  *lane
+	buckets *buckets
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	once    sync.Once
@@ -55,7 +56,7 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	}
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(4)
-	s := &sqliteStore{db: db, path: path, kicks: map[chan struct{}]bool{}}
+	s := &sqliteStore{db: db, path: path, buckets: bucketsOf(abs), kicks: map[chan struct{}]bool{}}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.prepare(ctx); err != nil {
 		s.end()
@@ -197,7 +198,7 @@ func (s *sqliteStore) Close() error {
 	var err error
 	s.once.Do(func() {
 		s.end()
-		err = errors.Join(s.records.close(), s.leases.close(), s.db.Close())
+		err = errors.Join(s.records.close(), s.leases.close(), s.buckets.close(), s.db.Close())
 	})
 	return err
 }

@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"toolvault/vault/store/bucket"
 )
 
 var (
@@ -95,6 +97,22 @@ type Store interface {
 	// Lease waits until nobody else holds the name or ctx ends. It ends by
 	// itself after ttl (a millisecond to a day) unless extended.
 	Lease(ctx context.Context, name string, ttl time.Duration) (Lease, error)
+
+	// Spend takes tokens of the bucket that all who share the store have under the
+	// name: as many of those wanted (1 to its burst) as are there, and no wait; where
+	// there are none, the next one, for the caller to wait until it is there. Where
+	// that would be longer than most, or bucket.MaxWait, nothing is taken (got is 0),
+	// and wait says how long it would have been. So no more than the burst and what
+	// has come since are ever given, in the order in which they were asked for.
+	//
+	// It goes by the clock of Now. A bucket is not kept when it is full, and need not
+	// outlive a crash of the machine or a failover: it is full again then. All who
+	// spend from a bucket have to name the same rate.
+	Spend(ctx context.Context, name string, rate bucket.Rate, want int, most time.Duration) (got int, wait time.Duration, err error)
+
+	// Pause closes a bucket for d, bucket.MaxPause at most: whoever spends from it
+	// has to wait as long and then for those before. A longer pause stands.
+	Pause(ctx context.Context, name string, d time.Duration) error
 
 	// Watch reports changes by any process, within half a second, until ctx
 	// ends and the channel closes. Events may be merged, never lost: after a

@@ -17,6 +17,7 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	calls     *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
+	waits     *prometheus.CounterVec
 	refused   prometheus.Counter
 	refreshes *prometheus.CounterVec
 	states    *prometheus.CounterVec
@@ -32,6 +33,9 @@ func newMetrics(version string) *Metrics {
 			Name: "toolvault_call_seconds", Help: "How long tool calls take, the upstream included.",
 			Buckets: []float64{.001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"tool"}),
+		waits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolvault_limit_wait_seconds_total", Help: "Time that requests have waited for a service's known rate limits, by service.",
+		}, []string{"service"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "toolvault_refused_tokens_total", Help: "Requests refused for their bearer token.",
 		}),
@@ -46,7 +50,7 @@ func newMetrics(version string) *Metrics {
 		Name: "toolvault_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.calls, m.seconds, m.refused, m.refreshes, m.states, info,
+	m.registry.MustRegister(m.calls, m.seconds, m.waits, m.refused, m.refreshes, m.states, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -54,6 +58,10 @@ func newMetrics(version string) *Metrics {
 func (m *Metrics) call(tool, outcome string, d time.Duration) {
 	m.calls.WithLabelValues(tool, outcome).Inc()
 	m.seconds.WithLabelValues(tool).Observe(d.Seconds())
+}
+
+func (m *Metrics) limited(service string, d time.Duration) {
+	m.waits.WithLabelValues(service).Add(d.Seconds())
 }
 
 func (m *Metrics) credential(e vault.Event) {
