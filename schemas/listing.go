@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // Listing is the tool as a model reads it in tools/list: a Tool object of the MCP
@@ -22,6 +23,52 @@ func (t Tool) Listing() json.RawMessage {
 func (t Tool) WithInput(schema json.RawMessage) Tool {
 	t.Input, t.listed = schema, &listed{}
 	return t
+}
+
+// WithDescription is the tool with another description.
+func (t Tool) WithDescription(text string) Tool {
+	t.Description, t.listed = text, &listed{}
+	return t
+}
+
+// Signature is the arguments in a line, the required first: "channel, text,
+// thread_ts?". What may be left out has a question mark.
+func (t Tool) Signature() string {
+	var top struct {
+		Required []string `json:"required"`
+	}
+	if json.Unmarshal(t.Input, &top) != nil {
+		return ""
+	}
+	all := top.Required
+	for _, name := range t.arguments() {
+		if !slices.Contains(top.Required, name) {
+			all = append(all, name+"?")
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// arguments are the names of the arguments in the order of the file.
+func (t Tool) arguments() (names []string) {
+	var top struct {
+		Properties json.RawMessage `json:"properties"`
+	}
+	if json.Unmarshal(t.Input, &top) != nil {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(top.Properties))
+	if _, err := dec.Token(); err != nil {
+		return nil
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil || dec.Decode(new(json.RawMessage)) != nil {
+			return names
+		}
+		names = append(names, name.(string))
+	}
+	return names
 }
 
 type hints struct {

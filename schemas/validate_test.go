@@ -108,7 +108,6 @@ func TestEveryFileIsFitForAModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	total := 0
 	for _, tool := range all {
 		if c := tool.compile(); c.err != nil {
 			t.Errorf("%s: %v", tool.Name, c.err)
@@ -120,22 +119,24 @@ func TestEveryFileIsFitForAModel(t *testing.T) {
 		if err := json.Unmarshal(tool.Input, &input); err != nil || input.Type != "object" || input.AdditionalProperties == nil || *input.AdditionalProperties {
 			t.Errorf("%s: the input must be an object without additional properties", tool.Name)
 		}
-		if !strings.HasPrefix(tool.Name, tool.Service+"_") || tool.Title == "" {
+		if !strings.HasPrefix(tool.Name, tool.Service+"_") && tool.Service != "toolvault" || tool.Title == "" {
 			t.Errorf("%s: needs a title, and a name that begins with its service", tool.Name)
 		}
 		if tool.Annotations.ReadOnly && tool.Annotations.Destructive {
 			t.Errorf("%s: what only reads cannot destroy", tool.Name)
 		}
-		seen, err := json.Marshal(map[string]any{"name": tool.Name, "description": tool.Description, "inputSchema": tool.Input})
-		if err != nil {
-			t.Fatal(err)
+		if tool.Annotations.ReadOnly && tool.Annotations.Irreversible || tool.Annotations.Irreversible && !tool.Annotations.Destructive {
+			t.Errorf("%s: only what destroys can be irreversible", tool.Name)
 		}
-		total += len(seen)
-		if len(seen) > 1800 {
-			t.Errorf("%s: %d bytes, more than a model should have to read of one tool", tool.Name, len(seen))
+		if len(tool.Words) > 200 {
+			t.Errorf("%s: %d bytes of words", tool.Name, len(tool.Words))
+		}
+		if len(tool.Example) == 0 {
+			t.Errorf("%s: has no example", tool.Name)
+		} else if _, err := tool.Validate(tool.Example); err != nil {
+			t.Errorf("%s: its example: %v", tool.Name, err)
 		}
 	}
-	t.Logf("%d tools, %d bytes", len(all), total)
 }
 
 func FuzzValidate(f *testing.F) {

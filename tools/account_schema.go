@@ -118,36 +118,43 @@ func (s slots) with(schema json.RawMessage, argument string, property json.RawMe
 	return append(out, schema[from:]...)
 }
 
-// maxAsking bounds for how many sets of accounts one tool is kept.
-const maxAsking = 64
+// maxForms bounds of how many forms of a tool one is kept.
+const maxForms = 64
 
-// asking are the forms of a tool that ask for an account, by the names there are
-// to choose from.
-type asking struct {
-	mu    sync.Mutex
-	forms map[string]schemas.Tool
+// forms are a tool as it is for callers who have something different, such as the
+// accounts among which they choose.
+type forms struct {
+	mu sync.Mutex
+	by map[string]schemas.Tool
+}
+
+// form is the form of a tool that goes by the key: the one that is kept, or that
+// of build.
+func (b *bound) form(key string, build func() schemas.Tool) schemas.Tool {
+	b.forms.mu.Lock()
+	defer b.forms.mu.Unlock()
+	if t, ok := b.forms.by[key]; ok {
+		return t
+	}
+	t := build()
+	if b.forms.by == nil || len(b.forms.by) >= maxForms {
+		b.forms.by = map[string]schemas.Tool{}
+	}
+	b.forms.by[key] = t
+	return t
 }
 
 // asking is the tool as it is for somebody who has these accounts.
 func (b *bound) asking(names []string) schemas.Tool {
-	key := strings.Join(names, " ")
-	b.forms.mu.Lock()
-	defer b.forms.mu.Unlock()
-	if t, ok := b.forms.forms[key]; ok {
-		return t
-	}
-	property, err := json.Marshal(struct {
-		Type        string   `json:"type"`
-		Enum        []string `json:"enum"`
-		Description string   `json:"description"`
-	}{"string", names, "Which " + b.service.Title + " account the call is about."})
-	if err != nil {
-		return b.schema // texts always encode
-	}
-	t := b.schema.WithInput(b.slots.with(b.schema.Input, auth.Account, property))
-	if b.forms.forms == nil || len(b.forms.forms) >= maxAsking {
-		b.forms.forms = map[string]schemas.Tool{}
-	}
-	b.forms.forms[key] = t
-	return t
+	return b.form(strings.Join(names, " "), func() schemas.Tool {
+		property, err := json.Marshal(struct {
+			Type        string   `json:"type"`
+			Enum        []string `json:"enum"`
+			Description string   `json:"description"`
+		}{"string", names, "Which " + b.service.Title + " account the call is about."})
+		if err != nil {
+			return b.schema // texts always encode
+		}
+		return b.schema.WithInput(b.slots.with(b.schema.Input, auth.Account, property))
+	})
 }

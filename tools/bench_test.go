@@ -90,7 +90,7 @@ func BenchmarkCall(b *testing.B) {
 	check(b, err)
 	defer func() { _ = log.Close() }()
 	g, err := tools.NewGateway(tools.Options{
-		Services: services, Schemas: files, Pool: upstream.NewPool(answering(likeHubSpotAndSlack)), Vault: v, Log: log,
+		Services: services, Schemas: files, Pool: upstream.NewPool(answering(likeHubSpotAndSlack), upstream.Unlimited), Vault: v, Log: log,
 		Redactor: audit.NewRedactor(), Active: func(string) bool { return true }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 		Ledger: idempotency.New(idempotency.Options{Store: st, Sealer: keyring, Now: time.Now}),
 	})

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"toolvault/auth"
 	"toolvault/auth/scope"
 	"toolvault/schemas"
-	"toolvault/schemas/near"
 	"toolvault/tools/fault"
+	"toolvault/tools/find"
 )
 
 // catalogue is every tool there is, bound; it is swapped as a whole when the
@@ -18,6 +19,22 @@ import (
 type catalogue struct {
 	tools map[string]*bound
 	order []*bound // by name
+	words struct {
+		once  sync.Once
+		index *find.Index
+	}
+}
+
+// index finds tools by what people say. It is made at its first use.
+func (cat *catalogue) index() *find.Index {
+	cat.words.once.Do(func() {
+		all := make([]schemas.Tool, len(cat.order))
+		for i, b := range cat.order {
+			all[i] = b.schema
+		}
+		cat.words.index = find.New(all)
+	})
+	return cat.words.index
 }
 
 // bound is a tool with its schema and its service.
@@ -27,7 +44,8 @@ type bound struct {
 	service  Service
 	template scope.Need // its Name may hold a placeholder
 	slots    slots      // of the schema, for the argument that chooses an account
-	forms    asking
+	forms    forms
+	own      *own // of a tool of toolvault itself; then there is no handler, scope or credential
 }
 
 // SetServices puts services in force, with the base URLs that they have now, for
@@ -53,6 +71,7 @@ func (g *Gateway) SetServices(services []Service) error {
 			cat.order = append(cat.order, b)
 		}
 	}
+	cat.bindOwn(files)
 	for name, file := range files {
 		if slices.ContainsFunc(services, func(s Service) bool { return s.Name == file.Service }) {
 			return fmt.Errorf("schemas/%s/%s.json has no handler", file.Service, name)
@@ -122,13 +141,12 @@ func (b *bound) needOfRaw(raw json.RawMessage) (scope.Need, *fault.Error) {
 
 // unknown is the answer for a tool that does not exist, or that the caller may
 // not see: the same for both. Only names that the caller may see are suggested.
-func unknown(name string, visible []schemas.Tool) *fault.Error {
-	var names []string
-	for _, t := range visible {
-		names = append(names, t.Name)
+func (c *passage) unknown() *fault.Error {
+	if hint, _ := c.g.Knows(c.id, c.call.Tool); hint != "" {
+		return fault.New(fault.NotFound, "There is no tool of that name. Did you mean %s?", hint)
 	}
-	if m := near.Match(name, names); m != "" {
-		return fault.New(fault.NotFound, "There is no tool of that name. Did you mean %s?", m)
+	if c.call.Through != "" {
+		return fault.New(fault.NotFound, "There is no tool of that name. Find the right one with find_tools.")
 	}
 	return fault.New(fault.NotFound, "There is no tool of that name. Ask for the list of tools (tools/list) and choose one of those.")
 }

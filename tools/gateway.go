@@ -37,6 +37,7 @@ type Vault interface {
 	Renew(context.Context, *vault.Credential) (*vault.Credential, error)
 	Release(ctx context.Context, d vault.Declaration, scopes []string) (vault.Released, error)
 	Narrows(vault.Declaration) bool
+	Standing(context.Context, vault.Declaration) (vault.Standing, error)
 	Accepted(context.Context, *vault.Credential)
 }
 
@@ -74,6 +75,7 @@ type Gateway struct {
 	Options
 	catalogue atomic.Pointer[catalogue]
 	policies  atomic.Pointer[map[string]*auth.Policy]
+	offers    atomic.Pointer[offers]
 }
 
 // NewGateway binds every tool of the services to its schema file. A tool without
@@ -87,6 +89,7 @@ func NewGateway(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{Options: o}
 	g.SetPolicies(nil)
+	g.SetOffers(Offer{}, nil)
 	return g, g.SetServices(o.Services)
 }
 
@@ -145,7 +148,7 @@ func (c *passage) run(ctx context.Context) (any, *fault.Error) {
 // section 3.1, insufficient_scope). It is no permission: Call decides again.
 func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
 	b := g.catalogue.Load().tools[call.Tool]
-	if b == nil {
+	if b == nil || b.own != nil {
 		return "", false
 	}
 	if id.Grants.Allows(b.template) { // the whole service, whatever the arguments name
@@ -157,7 +160,7 @@ func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
 	}
 	// To ask for a scope is to say that there is such a tool: only where nothing
 	// but the token stands between the caller and the tool.
-	if g.policy(id.Agent).Hides(call.Tool) {
+	if g.hides(id.Agent, b) {
 		return "", false
 	}
 	if _, ok := g.offer(id, b); ok {
@@ -174,25 +177,6 @@ func (g *Gateway) Denied(ctx context.Context, id auth.Identity, call Call, neede
 		return c.answer(ctx, nil, err).CallID
 	}
 	return c.answer(ctx, nil, c.beyond(needed)).CallID
-}
-
-// List is what the identity may call: granted by its token and by a credential
-// that is registered for it, and not hidden by its policy. Whether that
-// credential works at this moment does not matter here; it changes the answer of
-// a call instead.
-func (g *Gateway) List(id auth.Identity) []schemas.Tool {
-	cat := g.catalogue.Load()
-	policy := g.policy(id.Agent)
-	var list []schemas.Tool
-	for _, b := range cat.order {
-		if !id.Grants.AllowsAny(b.template) || policy.Hides(b.schema.Name) {
-			continue
-		}
-		if tool, ok := g.offer(id, b); ok {
-			list = append(list, tool)
-		}
-	}
-	return list
 }
 
 // newCallID returns a UUIDv7 (RFC 9562 section 5.7): unique, and in order of time.

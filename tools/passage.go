@@ -74,9 +74,9 @@ func (c *passage) tick(step *float64) {
 }
 
 func (c *passage) find() *fault.Error {
-	if c.bound == nil || c.g.policy(c.id.Agent).Hides(c.call.Tool) {
+	if c.bound == nil || c.g.hides(c.id.Agent, c.bound) {
 		c.bound = nil
-		return unknown(c.call.Tool, c.g.List(c.id))
+		return c.unknown()
 	}
 	return nil
 }
@@ -115,6 +115,24 @@ func (c *passage) authorize(ctx context.Context) *fault.Error {
 	if !c.g.Active(c.id.Agent) {
 		return fault.New(fault.NotPermitted, "Agent %s is suspended or was removed. An admin can let it in again (toolvault agent resume).", c.id.Agent)
 	}
+	if c.bound.own == nil {
+		if failure := c.granted(); failure != nil {
+			return failure
+		}
+	}
+	decision := c.g.policy(c.id.Agent).Decide(ctx, auth.Input{
+		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task,
+		Tool: c.bound.schema.Name, Service: c.bound.service.Name, Args: c.args.Map, Now: c.start,
+	})
+	c.rule = decision.Rule
+	if !decision.Allowed {
+		return fault.New(fault.NotPermitted, "%s", decision.Reason)
+	}
+	return nil
+}
+
+// granted finds out what the call needs, and the credential that grants it.
+func (c *passage) granted() *fault.Error {
 	need, failure := c.bound.need(c.args.Map)
 	if failure != nil {
 		return failure
@@ -130,14 +148,6 @@ func (c *passage) authorize(ctx context.Context) *fault.Error {
 		return f
 	}
 	c.decl = decl
-	decision := c.g.policy(c.id.Agent).Decide(ctx, auth.Input{
-		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task,
-		Tool: c.bound.schema.Name, Service: need.Service, Args: c.args.Map, Now: c.start,
-	})
-	c.rule = decision.Rule
-	if !decision.Allowed {
-		return fault.New(fault.NotPermitted, "%s", decision.Reason)
-	}
 	return nil
 }
 
@@ -152,6 +162,9 @@ func (c *passage) beyond(needed string) *fault.Error {
 // names the credential and its version, and so that its arguments are free of
 // the very secret.
 func (c *passage) resolve(ctx context.Context) *fault.Error {
+	if c.bound.own != nil {
+		return nil
+	}
 	defer c.tick(&c.ms.Vault)
 	cred, err := c.g.Vault.Resolve(ctx, c.decl)
 	if err != nil {
@@ -211,6 +224,9 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 			out, failure = nil, fault.From(fmt.Errorf("panic in %s", c.bound.schema.Name))
 		}
 	}()
+	if c.bound.own != nil {
+		return c.doItself(ctx)
+	}
 	c.client = c.g.Pool.Client(c.bound.service.Endpoint, (*applied)(c), c.callID)
 	c.client.Conceal(func(s string) string { return c.secrets.Values(s) })
 	c.client.Permit(c.allows)
@@ -222,6 +238,15 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 	}
 	if c.cred.Suspect() {
 		c.g.Vault.Accepted(ctx, c.cred)
+	}
+	return out, nil
+}
+
+// doItself has toolvault answer for itself.
+func (c *passage) doItself(ctx context.Context) (any, *fault.Error) {
+	out, err := c.bound.own.run(c, ctx)
+	if err != nil {
+		return nil, fault.From(err)
 	}
 	return out, nil
 }

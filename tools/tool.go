@@ -99,6 +99,7 @@ type Content struct {
 type Call struct {
 	Tool          string
 	Arguments     json.RawMessage // a JSON object, or empty
+	Through       string          // the tool that stood for it: "call_tool"; empty: none
 	ToolCallID    string          // the client's id for the call
 	CorrelationID string          // trace id
 	Client        ClientInfo
@@ -134,6 +135,7 @@ type Result struct {
 	Structured json.RawMessage // nil for a failure
 	Text       string
 	Content    []Content    // beyond the text
+	Untrusted  bool         // the text quotes what others wrote; what it quotes stands in Structured too
 	Failure    *fault.Error // nil: it worked
 	Account    Account      // of the service, that acted; zero: no credential was used
 	RepeatOf   string       // the id of the call that did this, where this one was a repeat

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,27 +49,28 @@ var shelfFiles = fstest.MapFS{
 			"title":{"type":"string","x-sensitive":true},"box":{"type":"string","default":"book"}}}}`)},
 }
 
-func shelf(baseURL string) tools.Service {
-	ask := func(write bool) func(context.Context, *upstream.Client, shelfInput) (shelfOutput, error) {
-		return func(ctx context.Context, c *upstream.Client, in shelfInput) (shelfOutput, error) {
-			if in.Title == "panic" {
-				panic("with a value: " + secret)
-			}
-			var out shelfOutput
-			err := c.Do(ctx, upstream.Request{Method: http.MethodPost, Path: "/" + in.Box, JSON: in, Read: !write}, &out)
-			if in.Title == "clip" && len(out.Echo) > 20 {
-				out.Echo = out.Echo[:20]
-			}
-			return out, err
+func shelve(write bool) func(context.Context, *upstream.Client, shelfInput) (shelfOutput, error) {
+	return func(ctx context.Context, c *upstream.Client, in shelfInput) (shelfOutput, error) {
+		if in.Title == "panic" {
+			panic("with a value: " + secret)
 		}
+		var out shelfOutput
+		err := c.Do(ctx, upstream.Request{Method: http.MethodPost, Path: "/" + in.Box, JSON: in, Read: !write}, &out)
+		if in.Title == "clip" && len(out.Echo) > 20 {
+			out.Echo = out.Echo[:20]
+		}
+		return out, err
 	}
+}
+
+func shelf(baseURL string) tools.Service {
 	return tools.Service{
 		Name: "shelf", Title: "Shelf", Endpoint: upstream.Endpoint{Service: "shelf", BaseURL: baseURL, Fault: quoting},
 		Scopes: scope.NewCatalog("shelf",
 			scope.Def{Name: "book.read"}, scope.Def{Name: "book.write", Write: true, Implies: []string{"book.read"}},
 			scope.Def{Name: "custom.write", Write: true}),
 		Auth:  map[string]vault.Scheme{vault.TypeAPIKey: vault.Bearer},
-		Tools: []tools.Tool{tools.New("shelf_get", ask(false)), tools.New("shelf_put", ask(true))},
+		Tools: []tools.Tool{tools.New("shelf_get", shelve(false)), tools.New("shelf_put", shelve(true))},
 	}
 }
 
@@ -114,11 +116,18 @@ type world struct {
 	mu       sync.Mutex
 	active   bool
 	id       auth.Identity
+	parse    func(string) (scope.Grants, error)
 }
 
 // newWorld is a gateway on real parts, and an upstream that answers what the
 // test wants (nil: an echo).
 func newWorld(t *testing.T, answer http.HandlerFunc, rules ...auth.Rule) *world {
+	t.Helper()
+	return newWorldOf(t, answer, nil, rules...)
+}
+
+// newWorldOf is newWorld with more schema files.
+func newWorldOf(t *testing.T, answer http.HandlerFunc, more []schemas.Tool, rules ...auth.Rule) *world {
 	t.Helper()
 	w := &world{active: true}
 	if answer == nil {
@@ -138,6 +147,10 @@ func newWorld(t *testing.T, answer http.HandlerFunc, rules ...auth.Rule) *world 
 	service := shelf(srv.URL)
 	files, err := schemas.LoadFS(shelfFiles)
 	must(t, err)
+	files = append(files, more...)
+	if slices.ContainsFunc(more, func(s schemas.Tool) bool { return s.Name == "shelf_burn" }) {
+		service.Tools = append(service.Tools, tools.New("shelf_burn", shelve(true)))
+	}
 	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/s.db")
 	must(t, err)
 	t.Cleanup(func() { _ = st.Close() })
@@ -166,7 +179,8 @@ func newWorld(t *testing.T, answer http.HandlerFunc, rules ...auth.Rule) *world 
 	policy, err := auth.CompilePolicy(rules, shapes)
 	must(t, err)
 	w.SetPolicies(map[string]*auth.Policy{"a1": policy})
-	grants, err := scope.Catalogs{"shelf": service.Scopes}.ParseGrants("shelf:read-write")
+	w.parse = scope.Catalogs{"shelf": service.Scopes}.ParseGrants
+	grants, err := w.parse("shelf:read-write")
 	must(t, err)
 	w.id = auth.Identity{Agent: "a1", Grants: grants}
 	return w

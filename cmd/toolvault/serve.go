@@ -12,6 +12,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var p place
+	var f offerFlags
 	var listen string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -21,6 +22,10 @@ calls under way may then finish. Clients need a token: 'toolvault agent token ID
 		Example: "  toolvault serve --sandbox\n  toolvault serve --config toolvault.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			offer, err := f.offer(cmd)
+			if err != nil {
+				return err
+			}
 			return p.with(cmd, func(a *app.App) error {
 				l, err := a.Bind()
 				if err != nil {
@@ -32,13 +37,14 @@ calls under way may then finish. Clients need a token: 'toolvault agent token ID
 				}
 				return a.Serve(cmd.Context(), l)
 			}, func(o *app.Options) {
-				o.Listen = listen
+				o.Listen, o.Offer = listen, offer
 				o.Logger = newLogger(os.Stderr, slog.LevelInfo)
 			})
 		},
 	}
 	p.flags(cmd)
 	p.sandboxFlag(cmd)
+	f.flags(cmd)
 	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on (default 127.0.0.1:8765, or the config's)")
 	return cmd
 }

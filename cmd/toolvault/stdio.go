@@ -13,6 +13,7 @@ import (
 
 func stdioCommand() *cobra.Command {
 	var p place
+	var f offerFlags
 	var agent string
 	cmd := &cobra.Command{
 		Use:   "stdio",
@@ -22,6 +23,10 @@ client-config' prints what to paste). Everything else goes to stderr.`,
 		Example: "  toolvault stdio --sandbox\n  toolvault stdio --config toolvault.yaml --agent support-agent-1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			offer, err := f.offer(cmd)
+			if err != nil {
+				return err
+			}
 			return p.with(cmd, func(a *app.App) error {
 				id, err := a.Identity(agent)
 				if err != nil {
@@ -37,11 +42,12 @@ client-config' prints what to paste). Everything else goes to stderr.`,
 					err = nil
 				}
 				return errors.Join(err, <-followed)
-			}, func(o *app.Options) { o.Logger = newLogger(os.Stderr, slog.LevelInfo) })
+			}, func(o *app.Options) { o.Logger, o.Offer = newLogger(os.Stderr, slog.LevelInfo), offer })
 		},
 	}
 	p.flags(cmd)
 	p.sandboxFlag(cmd)
+	f.flags(cmd)
 	cmd.Flags().StringVar(&agent, "agent", "", "the agent that the client acts as (default: the only one)")
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +19,29 @@ func toolsCommand() *cobra.Command {
 	return cmd
 }
 
+// listedTool is a tool in the list for programs.
+type listedTool struct {
+	Name        string              `json:"name"`
+	Service     string              `json:"service"`
+	Title       string              `json:"title"`
+	Scope       string              `json:"scope"`
+	Annotations schemas.Annotations `json:"annotations"`
+	Bytes       int                 `json:"bytes"` // of its entry in tools/list
+}
+
+// needs is the scope of a tool as a token has it; "-" where it needs none.
+func needs(t schemas.Tool) string {
+	if t.Scope == "" {
+		return "-"
+	}
+	return t.Service + ":" + t.Scope
+}
+
 func toolsListCommand() *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List every tool with the scope that it needs",
+		Short: "List every tool with the scope that it needs and its bytes in a model's list",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := schemas.Load()
@@ -36,17 +55,20 @@ func toolsListCommand() *cobra.Command {
 					does = "writes"
 				}
 				if o == "json" {
-					if err := printJSON(cmd.OutOrStdout(), t); err != nil {
+					if err := printJSON(cmd.OutOrStdout(), listedTool{t.Name, t.Service, t.Title, t.Scope, t.Annotations, len(t.Listing())}); err != nil {
 						return err
 					}
 					continue
 				}
-				rows = append(rows, []string{t.Name, does, t.Service + ":" + orDash(t.Scope), t.Title})
+				if t.Annotations.Irreversible {
+					does = "writes for good"
+				}
+				rows = append(rows, []string{t.Name, does, needs(t), strconv.Itoa(len(t.Listing())), t.Title})
 			}
 			if o == "json" {
 				return nil
 			}
-			return printTable(cmd.OutOrStdout(), []string{"TOOL", "DOES", "SCOPE", "TITLE"}, rows)
+			return printTable(cmd.OutOrStdout(), []string{"TOOL", "DOES", "SCOPE", "BYTES", "TITLE"}, rows)
 		},
 	}
 	o.flag(cmd)
@@ -80,12 +102,12 @@ func toolsDescribeCommand() *cobra.Command {
 				return printJSON(cmd.OutOrStdout(), t)
 			}
 			w := cmd.OutOrStdout()
-			_, _ = fmt.Fprintf(w, "%s: %s\n\n%s\n\nscope:        %s:%s\nread-only:    %t\ndestructive:  %t\nidempotent:   %t\n",
-				t.Name, t.Title, t.Description, t.Service, orDash(t.Scope), t.Annotations.ReadOnly, t.Annotations.Destructive, t.Annotations.Idempotent)
+			_, _ = fmt.Fprintf(w, "%s: %s\n\n%s\n\nscope:        %s\nread-only:    %t\ndestructive:  %t\nidempotent:   %t\nirreversible: %t\nbytes:        %d in tools/list\n",
+				t.Name, t.Title, t.Description, needs(t), t.Annotations.ReadOnly, t.Annotations.Destructive, t.Annotations.Idempotent, t.Annotations.Irreversible, len(t.Listing()))
 			for _, part := range []struct {
 				name   string
 				schema json.RawMessage
-			}{{"arguments", t.Input}, {"result", t.Output}} {
+			}{{"arguments", t.Input}, {"result", t.Output}, {"example", t.Example}} {
 				if len(part.schema) == 0 {
 					continue
 				}

@@ -12,9 +12,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"toolvault/auth"
-	"toolvault/schemas"
-	"toolvault/schemas/near"
 	"toolvault/tools"
 	"toolvault/tools/fault"
 )
@@ -29,6 +26,10 @@ type answer struct {
 // repeatMeta is the key of _meta that holds the id of the first call, where this
 // one was a repeat.
 const repeatMeta = "toolvault/repeat_of"
+
+// untrustedMeta is the key of _meta that says that the result holds what others
+// wrote: data, not instructions.
+const untrustedMeta = "toolvault/untrusted"
 
 // accountMeta and labelMeta are the keys of _meta that say whose account of the
 // service acted: by the config's name for it, and by the service's.
@@ -93,6 +94,9 @@ func (c *core) result(m *message, r tools.Result) answer {
 	}
 	b = append(b, `,"_meta":{"call_id":`...)
 	b = appendText(b, r.CallID)
+	if r.Untrusted {
+		b = append(b, `,"`+untrustedMeta+`":true`...)
+	}
 	if r.RepeatOf != "" {
 		b = append(b, `,"`+repeatMeta+`":`...)
 		b = appendText(b, r.RepeatOf)
@@ -221,20 +225,12 @@ func appendJSON(b []byte, value json.RawMessage) []byte {
 
 // unknownTool is the answer for a tool that does not exist or that the caller may
 // not see; nothing tells which ("Tools", section "Error Handling").
-func (c *core) unknownTool(id auth.Identity, m *message, name, callID string) answer {
+func unknownTool(m *message, hint, callID string) answer {
 	text := "There is no tool of that name. Ask for the list of tools (tools/list) and choose one of those."
-	if hint := near.Match(name, names(c.Gateway.List(id))); hint != "" {
+	if hint != "" {
 		text = "There is no tool of that name. Did you mean " + hint + "?"
 	}
 	return rpcError(m, statusOf(m, mcp.INVALID_PARAMS), mcp.INVALID_PARAMS, text, map[string]any{"call_id": callID})
-}
-
-func names(list []schemas.Tool) []string {
-	all := make([]string, len(list))
-	for i, t := range list {
-		all[i] = t.Name
-	}
-	return all
 }
 
 // rpcError is a JSON-RPC error response. A message whose id could not be read is
@@ -257,18 +253,4 @@ func rpcError(m *message, status, code int, text string, data any) answer {
 		}
 	}
 	return answer{status: status, body: append(b, "}}"...)}
-}
-
-// describe is a tool as a client sees it.
-func describe(t schemas.Tool) mcp.Tool {
-	a := t.Annotations
-	destructive, openWorld := a.Destructive && !a.ReadOnly, true
-	return mcp.Tool{
-		Name: t.Name, Title: t.Title, Description: t.Description,
-		RawInputSchema: t.Input, RawOutputSchema: t.Output,
-		Annotations: mcp.ToolAnnotation{
-			Title: t.Title, ReadOnlyHint: &a.ReadOnly, DestructiveHint: &destructive,
-			IdempotentHint: &a.Idempotent, OpenWorldHint: &openWorld,
-		},
-	}
 }

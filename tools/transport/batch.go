@@ -67,7 +67,7 @@ func (h *handler) serveBatch(w http.ResponseWriter, r *http.Request, id auth.Ide
 		if errs[i] != nil || !m.request() || m.method != "tools/call" || h.fixture(m.name) {
 			continue
 		}
-		calls[i] = h.newCall(m, "http", h.clientOf(m, r), r.Header.Get("Traceparent"))
+		calls[i] = h.newCall(id, m, "http", h.clientOf(m, r), r.Header.Get("Traceparent"))
 		if needed, missing := h.Gateway.Missing(id, calls[i]); missing {
 			h.insufficient(w, r, id, m, calls[i], needed)
 			return
@@ -97,7 +97,7 @@ func (c *core) answerBatch(ctx context.Context, id auth.Identity, messages []*me
 			done := c.call(ctx, id, m, calls[i])
 			a = &done
 		default:
-			a = c.other(withIdentity(ctx, id), m)
+			a = c.other(ctx, id, m)
 		}
 		if a == nil {
 			continue

@@ -22,6 +22,8 @@ import (
 // instant is a gateway that costs nothing.
 type instant struct{ list []schemas.Tool }
 
+func (instant) Knows(auth.Identity, string) (string, bool)       { return "", true }
+func (instant) Direct(_ auth.Identity, c tools.Call) tools.Call  { return c }
 func (g instant) List(auth.Identity) []schemas.Tool              { return g.list }
 func (instant) Missing(auth.Identity, tools.Call) (string, bool) { return "", false }
 func (instant) Call(context.Context, auth.Identity, tools.Call) tools.Result {

@@ -45,7 +45,6 @@ func newCore(o Options) (*core, error) {
 	c := &core{Options: o, self: self}
 	c.mcp = server.NewMCPServer(o.Name, o.Version,
 		server.WithToolCapabilities(false),
-		server.WithToolFilter(c.visible),
 		server.WithInstructions(o.Instructions),
 		server.WithCacheHints(0, mcp.CacheScopePrivate),
 	)
@@ -60,28 +59,8 @@ func (c *core) fixture(name string) bool {
 	return c.Configure != nil && c.mcp.GetTool(name) != nil
 }
 
-type identityKey struct{}
-
-// withIdentity lets mcp-go's lists know whom they are for.
-func withIdentity(ctx context.Context, id auth.Identity) context.Context {
-	return context.WithValue(ctx, identityKey{}, id)
-}
-
-// visible adds to the tools of a test what the caller may see. Without a caller
-// that is nothing.
-func (c *core) visible(ctx context.Context, list []mcp.Tool) []mcp.Tool {
-	id, ok := ctx.Value(identityKey{}).(auth.Identity)
-	if !ok {
-		return nil
-	}
-	for _, t := range c.Gateway.List(id) {
-		list = append(list, describe(t))
-	}
-	return list
-}
-
 // newCall is the call that the message asks for.
-func (c *core) newCall(m *message, transport string, by client, traceparent string) tools.Call {
+func (c *core) newCall(id auth.Identity, m *message, transport string, by client, traceparent string) tools.Call {
 	call := tools.Call{
 		Tool: m.name, Arguments: m.arguments,
 		ToolCallID:    m.toolCallID,
@@ -106,7 +85,7 @@ func (c *core) newCall(m *message, transport string, by client, traceparent stri
 	if call.CorrelationID == "" {
 		call.CorrelationID = randomHex(16)
 	}
-	return call
+	return c.Gateway.Direct(id, call)
 }
 
 // call makes a call and returns the answer.
@@ -117,8 +96,10 @@ func (c *core) call(ctx context.Context, id auth.Identity, m *message, call tool
 		}
 	}()
 	result := c.Gateway.Call(ctx, id, call)
-	if c.unknown(id, call.Tool, result.Failure) {
-		return c.unknownTool(id, m, call.Tool, result.CallID)
+	if call.Through == "" {
+		if hint, unknown := c.unknown(id, call.Tool, result.Failure); unknown {
+			return unknownTool(m, hint, result.CallID)
+		}
 	}
 	if result.BadState {
 		return rpcError(m, statusOf(m, mcp.INVALID_PARAMS), mcp.INVALID_PARAMS, result.Failure.Message, map[string]any{"call_id": result.CallID})
@@ -137,28 +118,29 @@ func (c *core) crashed(m *message, p any) answer {
 }
 
 // unknown reports whether the failure is about a tool that the caller cannot see,
-// be it that there is none or that it is not for this caller.
-func (c *core) unknown(id auth.Identity, name string, f *fault.Error) bool {
+// be it that there is none or that it is not for this caller, and what the caller
+// could have meant.
+func (c *core) unknown(id auth.Identity, name string, f *fault.Error) (hint string, unknown bool) {
 	if f == nil || f.Kind != fault.NotFound && f.Kind != fault.NotPermitted {
-		return false
+		return "", false
 	}
-	for _, t := range c.Gateway.List(id) {
-		if t.Name == name {
-			return false
-		}
-	}
-	return true
+	hint, known := c.Gateway.Knows(id, name)
+	return hint, !known
 }
 
-// other has mcp-go answer a message that is no call of the gateway's. What it
-// returns is nil for notifications.
-func (c *core) other(ctx context.Context, m *message) (a *answer) {
+// other answers a message that is no call of the gateway's; mcp-go does all but
+// the list of tools. What it returns is nil for notifications.
+func (c *core) other(ctx context.Context, id auth.Identity, m *message) (a *answer) {
 	defer func() {
 		if p := recover(); p != nil {
 			crash := c.crashed(m, p)
 			a = &crash
 		}
 	}()
+	if m.method == "tools/list" && m.request() {
+		list := c.listTools(id, m)
+		return &list
+	}
 	response := c.mcp.HandleMessage(ctx, m.raw)
 	if response == nil {
 		return nil

@@ -19,6 +19,7 @@ import (
 	"toolvault/auth"
 	"toolvault/auth/scope"
 	"toolvault/schemas"
+	"toolvault/schemas/near"
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/vault/store"
@@ -60,6 +61,19 @@ func (g *gateway) List(id auth.Identity) []schemas.Tool {
 	}
 	return list
 }
+
+func (g *gateway) Knows(id auth.Identity, name string) (string, bool) {
+	var names []string
+	for _, t := range g.List(id) {
+		if t.Name == name {
+			return "", true
+		}
+		names = append(names, t.Name)
+	}
+	return near.Match(name, names), false
+}
+
+func (g *gateway) Direct(_ auth.Identity, c tools.Call) tools.Call { return c }
 
 func (g *gateway) Missing(id auth.Identity, c tools.Call) (string, bool) {
 	t, ok := g.tools[c.Tool]

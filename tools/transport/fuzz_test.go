@@ -104,7 +104,9 @@ func FuzzScanner(f *testing.F) {
 // guarded is a gateway that must not be reached by whoever lacks the scope.
 type guarded struct{ t *testing.T }
 
-func (guarded) List(auth.Identity) []schemas.Tool { return nil }
+func (guarded) List(auth.Identity) []schemas.Tool               { return nil }
+func (guarded) Knows(auth.Identity, string) (string, bool)      { return "", true }
+func (guarded) Direct(_ auth.Identity, c tools.Call) tools.Call { return c }
 func (guarded) Missing(_ auth.Identity, c tools.Call) (string, bool) {
 	return "notes:write", c.Tool != "echo"
 }

@@ -146,12 +146,16 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, id auth.Identity
 		w.WriteHeader(http.StatusAccepted)
 	case m.method == "tools/call" && !h.fixture(m.name):
 		m.asks = m.mayAsk(sessionElicits(r.Header.Get(mcp.HeaderSessionID)))
-		call := h.newCall(m, "http", h.clientOf(m, r), r.Header.Get("Traceparent"))
+		call := h.newCall(id, m, "http", h.clientOf(m, r), r.Header.Get("Traceparent"))
 		if needed, missing := h.Gateway.Missing(id, call); missing {
 			h.insufficient(w, r, id, m, call, needed)
 			return
 		}
-		h.call(r.Context(), id, m, call).write(w)
+		stream := newStream(w, r, m)
+		call.Progress = stream.progress()
+		stream.end(h.call(r.Context(), id, m, call))
+	case m.method == "tools/list":
+		h.other(r.Context(), id, m).write(w)
 	default:
 		h.forward(w, r, id, m)
 	}
@@ -176,7 +180,7 @@ func (h *handler) forward(w http.ResponseWriter, r *http.Request, id auth.Identi
 		}
 	}()
 	w.Header().Set("X-Accel-Buffering", "no") // of a stream; nothing else minds
-	r = r.Clone(withIdentity(r.Context(), id))
+	r = r.Clone(r.Context())
 	r.Header.Del(mcp.HeaderSessionID) // see sessionID: it is nothing to mcp-go
 	r.Header.Del("Authorization")
 	r.Body = io.NopCloser(bytes.NewReader(m.raw))

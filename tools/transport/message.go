@@ -21,6 +21,7 @@ const (
 	metaClientInfo      = "io.modelcontextprotocol/clientInfo"
 	metaCapabilities    = "io.modelcontextprotocol/clientCapabilities"
 	metaTraceparent     = "traceparent"
+	metaProgressToken   = "progressToken"
 
 	metaIdempotencyKey      = "toolvault/idempotency-key"
 	metaIdempotencyKeyPlain = "idempotencyKey"
@@ -43,17 +44,19 @@ type message struct {
 	declares  bool            // its capabilities have URL mode elicitation
 	state     string          // the requestState; empty: none
 	reply     string          // what the user said to a question of ours; empty: nothing
+	cursor    string          // of a list
 
 	// Of params._meta.
 	version      string // the protocol version that the body names
 	capabilities bool   // the client's capabilities are there, as an object
 	elicits      bool   // they have URL mode elicitation
 	traceparent  string
-	toolCallID   string // the first of the configured keys that is there
-	rank         int    // its place among them, from 1
-	key          string // the idempotency key
-	keyed        bool   // it came under the name that is ours alone
-	badKey       bool   // what came is none
+	toolCallID   string          // the first of the configured keys that is there
+	rank         int             // its place among them, from 1
+	key          string          // the idempotency key
+	keyed        bool            // it came under the name that is ours alone
+	badKey       bool            // what came is none
+	progress     json.RawMessage // the progressToken, a text or an integer; nil: none
 
 	// asks says that the client can be asked to have its user open a page. It is
 	// set by the transport, which knows what was declared before.
@@ -74,7 +77,7 @@ func (e errShape) Error() string { return string(e) }
 // The keys that a parser blind to case would take for ours.
 var (
 	inMessage = []string{"jsonrpc", "id", "method", "params", "result", "error"}
-	inParams  = []string{"name", "uri", "arguments", "_meta", "requestId", "clientInfo", "protocolVersion", "capabilities", "requestState", "inputResponses"}
+	inParams  = []string{"name", "uri", "arguments", "_meta", "requestId", "clientInfo", "protocolVersion", "capabilities", "requestState", "inputResponses", "cursor"}
 )
 
 // parse reads one message. toolCallIDs are the keys of _meta that may hold the
@@ -199,6 +202,8 @@ func (r *reader) param(key string) error {
 		r.m.asked, _ = asString(value)
 	case "capabilities":
 		r.m.declares = elicitsURLs(value)
+	case "cursor":
+		r.m.cursor, _ = asString(value)
 	case "requestState":
 		r.m.state = readState(value)
 	case "inputResponses":
@@ -229,6 +234,10 @@ func (r *reader) meta(key string) error {
 		r.m.elicits = elicitsURLs(value)
 	case metaTraceparent:
 		r.m.traceparent, _ = asString(value)
+	case metaProgressToken:
+		if checkID(value) == nil {
+			r.m.progress = value
+		}
 	case metaIdempotencyKey, metaIdempotencyKeyPlain:
 		r.m.readIdempotencyKey(key, value)
 	default:

@@ -46,7 +46,7 @@ func TestOfficialGoSDK(t *testing.T) {
 	var got []string
 	for _, tool := range list.Tools {
 		got = append(got, tool.Name)
-		if tool.Annotations == nil || tool.OutputSchema == nil {
+		if tool.Annotations == nil || tool.InputSchema == nil {
 			t.Errorf("%s: %+v", tool.Name, tool)
 		}
 	}

@@ -74,7 +74,7 @@ func (s *stdio) run(ctx context.Context, in io.Reader) error {
 	calls, stopCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCalls()
 	s.session = newSession()
-	others, stopOthers := context.WithCancel(withIdentity(calls, s.id))
+	others, stopOthers := context.WithCancel(calls)
 	defer stopOthers()
 	if err := s.mcp.RegisterSession(others, s.session); err != nil {
 		return fmt.Errorf("stdio: %w", err)
@@ -228,10 +228,12 @@ func (s *stdio) start(calls, others context.Context, m *message) {
 		defer cancel()
 		var a *answer
 		if isCall {
-			done := s.call(ctx, s.id, m, s.newCall(m, "stdio", s.clientOf(m), ""))
+			call := s.newCall(s.id, m, "stdio", s.clientOf(m), "")
+			call.Progress = s.progress(ctx, m)
+			done := s.call(ctx, s.id, m, call)
 			a = &done
 		} else {
-			a = s.other(ctx, m)
+			a = s.other(ctx, s.id, m)
 			s.session.flush(ctx)
 		}
 		s.mu.Lock()
@@ -272,7 +274,7 @@ func (s *stdio) handleBatch(calls, others context.Context, data []byte) {
 	made := make([]tools.Call, len(messages))
 	for i, m := range messages {
 		if errs[i] == nil && m.request() && m.method == "tools/call" && !s.fixture(m.name) {
-			made[i] = s.newCall(m, "stdio", s.clientOf(m), "")
+			made[i] = s.newCall(s.id, m, "stdio", s.clientOf(m), "")
 		}
 	}
 	s.work.Go(func() {

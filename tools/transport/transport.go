@@ -23,8 +23,14 @@ import (
 
 // Gateway is where calls go.
 type Gateway interface {
-	// List is what the identity may call.
+	// List is what the identity is shown.
 	List(auth.Identity) []schemas.Tool
+	// Knows reports whether the identity may call a tool of that name, listed or
+	// not; where it may not, hint is the name of one that it could have meant.
+	Knows(id auth.Identity, name string) (hint string, ok bool)
+	// Direct is the call that a call stands for: one that calls another tool
+	// stands for that.
+	Direct(auth.Identity, tools.Call) tools.Call
 	// Missing names the scope that the call needs and the identity's token does
 	// not grant. It decides before anything is dispatched and has to be cheap; a
 	// tool that the identity may not know of is not missing a scope.

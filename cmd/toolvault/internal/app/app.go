@@ -35,10 +35,11 @@ import (
 
 // Options say where an App lives and what it reads.
 type Options struct {
-	Data    string // the data folder; "" means DataDir
-	Config  string // path of the config file; "" for none
-	Listen  string // address to listen on; "" means the config's
-	Sandbox bool   // doubles instead of the real services
+	Data    string      // the data folder; "" means DataDir
+	Config  string      // path of the config file; "" for none
+	Listen  string      // address to listen on; "" means the config's
+	Sandbox bool        // doubles instead of the real services
+	Offer   tools.Offer // to every agent, besides what the config says of each
 	Version string
 	Logger  *slog.Logger
 }
@@ -199,7 +200,7 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 		Store: records, Keyring: keyring,
 		HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now, Logger: a.Logger, Observe: a.observeVault,
 	})
-	a.pool = upstream.NewPool(nil, upstream.Guarded)
+	a.pool = upstream.NewPool(nil, upstream.Guarded, upstream.Shared(a.Store, !a.local, a.Logger), upstream.Waited(a.Metrics.limited))
 	a.Ledger = idempotency.New(idempotency.Options{Store: records, Sealer: keyring, Now: time.Now, Logger: a.Logger})
 	if a.Connect, err = a.connector(a.PublicURL(), false); err != nil {
 		return err
@@ -213,6 +214,7 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.Gateway.SetOffers(a.Offer, nil)
 	if a.Sandbox != nil {
 		return a.Sandbox.enter(ctx, a)
 	}
@@ -231,14 +233,14 @@ func (a *App) apply(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	policies := map[string]*auth.Policy{}
+	policies, offers := map[string]*auth.Policy{}, map[string]tools.Offer{}
 	var decls []vault.Declaration
 	for _, agent := range cfg.Agents {
 		p, err := auth.CompilePolicy(agent.Rules, shapes(a.schemas))
 		if err != nil {
 			return fmt.Errorf("policy of agent %s: %w", agent.ID, err)
 		}
-		policies[agent.ID] = p
+		policies[agent.ID], offers[agent.ID] = p, agent.Offer
 		decls = append(decls, agent.Credentials...)
 	}
 	if err := a.Gateway.SetServices(services); err != nil {
@@ -246,6 +248,7 @@ func (a *App) apply(cfg *config.Config) error {
 	}
 	a.Vault.Configure(decls, upstream)
 	a.Gateway.SetPolicies(policies)
+	a.Gateway.SetOffers(a.Offer, offers)
 	a.Agents.Configure(agents(cfg))
 	a.notifier.hook.Store(hook)
 	a.setOwners(cfg)

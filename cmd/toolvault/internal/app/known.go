@@ -21,8 +21,13 @@ func loadConfig(path string) (*config.Config, error) {
 }
 
 func known(services []tools.Service, all []schemas.Tool) config.Known {
+	irreversible := map[string]bool{}
+	for _, t := range all {
+		irreversible[t.Name] = t.Annotations.Irreversible
+	}
 	return config.Known{
 		Catalogs: Catalogs(),
+		Tools:    irreversible,
 		Types:    credentialTypes(services),
 		Rules: func(_ string, rules []auth.Rule) error {
 			_, err := auth.CompilePolicy(rules, shapes(all))

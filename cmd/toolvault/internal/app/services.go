@@ -24,6 +24,15 @@ func catalogue() []tools.Service {
 	}
 }
 
+// Services are the names of all services.
+func Services() []string {
+	var names []string
+	for _, s := range catalogue() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // Catalogs are the scopes of all services.
 func Catalogs() scope.Catalogs {
 	cs := scope.Catalogs{}

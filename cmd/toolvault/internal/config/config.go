@@ -21,6 +21,7 @@ import (
 
 	"toolvault/auth"
 	"toolvault/auth/scope"
+	"toolvault/tools"
 	"toolvault/vault"
 )
 
@@ -31,6 +32,10 @@ const DefaultListen = "127.0.0.1:8765"
 type Known struct {
 	Catalogs scope.Catalogs      // the permissions of each service; a service without any is unknown
 	Types    map[string][]string // the credential types that a service takes; a service without an entry takes all
+
+	// Tools are the names of all tools; true: what it does cannot be undone. nil: any
+	// name will do.
+	Tools map[string]bool
 
 	// Rules compiles an agent's policy. A mistake in a rule is an
 	// *auth.RuleError, or several in one errors.Join. nil compiles nothing.
@@ -102,6 +107,7 @@ type Agent struct {
 	Credentials []vault.Declaration
 	Tasks       map[string]scope.Grants // by the task's name
 	Rules       []auth.Rule
+	Offer       tools.Offer // which tools it is offered, and how
 }
 
 // Position is a place in the file; both count from 1, columns in characters.

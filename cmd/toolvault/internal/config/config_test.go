@@ -34,6 +34,7 @@ func known() Known {
 			"slack": {vault.TypeOAuthToken, vault.TypeServiceToken}, "hubspot": {vault.TypeOAuthToken, vault.TypeServiceToken},
 			"pinecone": {vault.TypeAPIKey}, "metabase": append(vault.Everywhere(), vault.TypeAPIKey, vault.TypeServiceToken, vault.TypeSession),
 		},
+		Tools: map[string]bool{"slack_post_message": false, "slack_list_channels": false, "slack_delete_message": true},
 		Rules: func(_ string, rules []auth.Rule) error {
 			for i, r := range rules {
 				for field, text := range map[string]string{"tools": r.Tools, "allow": r.Allow, "deny": r.Deny} {
