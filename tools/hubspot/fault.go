@@ -3,8 +3,10 @@ package hubspot
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"toolvault/tools/upstream"
 )
 
-const maxSaid = 300 // characters of HubSpot's own text that a model sees
+const maxSaid = 600 // characters of HubSpot's own text that a model sees
 
 // wireError is HubSpot's error: every field is optional.
 // developers.hubspot.com/docs/api-reference/error-handling.
@@ -146,17 +148,63 @@ func contexts(e wireError) []map[string]any {
 	return all
 }
 
-// said is HubSpot's message and the first details, clipped.
+// said is HubSpot's message and the first details, with the context that it gives
+// them (which properties are required, which values are allowed), clipped.
 func said(e wireError) string {
-	parts := []string{e.Message}
-	for _, d := range e.Errors[:min(3, len(e.Errors))] {
-		if d.Message == "" || strings.Contains(e.Message, d.Message) {
-			continue
+	message, parts := e.Message, []string(nil)
+	// "Property values were not valid: " goes before a JSON list, which says it all.
+	if at := strings.Index(message, "[{"); at >= 0 {
+		var list []struct {
+			Message string `json:"message"`
+			Name    string `json:"name"`
 		}
-		if d.In != "" {
-			d.Message += " (" + d.In + ")"
+		if json.Unmarshal([]byte(message[at:]), &list) == nil && len(list) > 0 {
+			for _, d := range list[:min(5, len(list))] {
+				parts = append(parts, strings.TrimPrefix(d.Name+": "+d.Message, ": "))
+			}
+			return upstream.Clean(message[:at]+strings.Join(parts, "; "), maxSaid)
 		}
-		parts = append(parts, d.Message)
+	}
+	parts = append(parts, message)
+	for _, d := range e.Errors[:min(5, len(e.Errors))] {
+		text := d.Message
+		if text != "" && strings.Contains(message, text) {
+			text = ""
+		}
+		if d.In != "" && text != "" {
+			text += " (" + d.In + ")"
+		}
+		text = strings.TrimSpace(text + around(d.Context, message+text))
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	if text := around(e.Context, message); text != "" {
+		parts = append(parts, strings.TrimSpace(text))
 	}
 	return upstream.Clean(strings.Join(parts, "; "), maxSaid)
+}
+
+// around is what a context adds to a text: " [properties: closed_lost_reason]".
+func around(context map[string]any, text string) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(context)) {
+		var values []string
+		list, ok := context[key].([]any)
+		if !ok {
+			list = []any{context[key]}
+		}
+		for _, v := range list[:min(20, len(list))] {
+			if s, ok := v.(string); ok && s != "" && !strings.Contains(text, s) {
+				values = append(values, s)
+			}
+		}
+		if len(values) > 0 {
+			parts = append(parts, key+": "+strings.Join(values, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(parts, "; ") + "]"
 }

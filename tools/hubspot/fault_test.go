@@ -150,8 +150,8 @@ func TestHostileRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := out.(One).Record
-	if r.URL != "" || r.CreatedAt != "" || r.UpdatedAt != "2026-01-02T03:04:05Z" || len(r.Properties) != 3 || r.Name != "Dana X" {
+	r := out.(Whole).Record
+	if r.URL != "" || r.CreatedAt != "" || r.UpdatedAt != "2026-01-02T03:04:05Z" || len(r.Properties) != 3 || r.Name != "Da[hidden]na X" {
 		t.Errorf("%.500v", r)
 	}
 	for p, v := range r.Properties {

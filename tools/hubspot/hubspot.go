@@ -1,16 +1,21 @@
-// Package hubspot is the CRM HubSpot: searching, reading, creating and updating
-// its records, writing notes on them, and who owns them.
+// Package hubspot is the CRM HubSpot: its records, what is between them and what
+// happened with them, pipelines, properties, lists and owners.
 //
-// It speaks the date-versioned paths only; the numbered ones (v1 to v4) end in
-// 2027. Vendor pages: developers.hubspot.com/docs/api-reference.
+// What people call things (a stage, an owner, a type of their own) is looked up when
+// it is first met and kept for a while by credential; nothing is read ahead. A call
+// sees of another type of record, through an association, a list or a timeline, only
+// what it was granted.
+//
+// It speaks the date-versioned paths, but for workflows; the numbered ones (v1 to v4)
+// end in 2027. Vendor pages: developers.hubspot.com/docs/api-reference.
 package hubspot
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
-	"toolvault/auth/scope"
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
@@ -26,15 +31,21 @@ const (
 	// version for 18 months; 2026-03 has the same shapes.
 	version = "2026-09"
 
-	objectsPath = "/crm/objects/" + version
-	ownersPath  = "/crm/owners/" + version
-	accountPath = "/account-info/" + version + "/details"
-	oauthPath   = "/oauth/" + version + "/token"
+	objectsPath      = "/crm/objects/" + version
+	associationsPath = "/crm/associations/" + version
+	propertiesPath   = "/crm/properties/" + version
+	pipelinesPath    = "/crm/pipelines/" + version
+	schemasPath      = "/crm-object-schemas/" + version + "/schemas"
+	listsPath        = "/crm/lists/" + version
+	ownersPath       = "/crm/owners/" + version
+	accountPath      = "/account-info/" + version + "/details"
+	oauthPath        = "/oauth/" + version + "/token"
 )
 
 // service is what the handlers share.
 type service struct {
 	portals *portals
+	books   books
 	now     func() time.Time
 }
 
@@ -43,7 +54,7 @@ type service struct {
 func New() tools.Service { return newService(time.Now) }
 
 func newService(now func() time.Time) tools.Service {
-	s := &service{portals: newPortals(now), now: now}
+	s := &service{portals: newPortals(now), books: newBooks(now), now: now}
 	return tools.Service{
 		Name:  name,
 		Title: title,
@@ -52,6 +63,7 @@ func newService(now func() time.Time) tools.Service {
 			BaseURL:          base,
 			ResponseIDHeader: "X-HubSpot-Correlation-Id",
 			Fault:            readFault,
+			Limits:           limits,
 		},
 		Scopes: scopes(),
 		Auth: map[string]vault.Scheme{
@@ -72,66 +84,12 @@ func newService(now func() time.Time) tools.Service {
 			Optional:           optionalScopes(),
 			OptionalScopeParam: "optional_scope",
 		},
-		Tools: []tools.Tool{
-			tools.New("hubspot_search_objects", s.searchObjects),
-			tools.New("hubspot_get_object", s.getObject),
-			tools.New("hubspot_create_object", s.createObject),
-			tools.New("hubspot_update_object", s.updateObject),
-			tools.New("hubspot_create_note", s.createNote),
-			tools.New("hubspot_list_owners", s.listOwners),
-		},
+		Tools: slices.Concat(
+			s.accountTools(), s.searchTools(), s.objectTools(), s.batchTools(), s.associationTools(), s.propertyTools(),
+			s.pipelineTools(), s.ownerTools(), s.activityTools(), s.dealTools(), s.listTools(), s.workflowTools(),
+		),
 		Probe: s.probe,
 	}
-}
-
-// scopes are HubSpot's names, and for the kinds of record that have no scope of
-// their own there (notes, tasks, calls, meetings go by that of contacts) names
-// like them. "tickets" is HubSpot's one scope for both directions.
-func scopes() *scope.Catalog {
-	activities := []string{"notes", "tasks", "calls", "meetings"}
-	var defs []scope.Def
-	for _, kind := range kindNames() {
-		for _, verb := range []string{"read", "write"} {
-			d := scope.Def{
-				Name: "crm.objects." + kind + "." + verb, Write: verb == "write",
-				Aliases: []string{kind + "." + verb, "crm." + kind + "." + verb},
-			}
-			if kind == "contacts" {
-				for _, a := range activities {
-					d.Implies = append(d.Implies, "crm.objects."+a+"."+verb)
-				}
-			}
-			defs = append(defs, d)
-		}
-	}
-	defs = append(defs,
-		scope.Def{Name: "crm.objects.owners.read", Aliases: []string{"owners.read", "crm.owners.read"}},
-		scope.Def{Name: "tickets", Write: true, Implies: []string{"crm.objects.tickets.read", "crm.objects.tickets.write"}},
-	)
-	return scope.NewCatalog(name, defs...)
-}
-
-// scopeNames are the scopes of HubSpot's that stand for ours: activities go by
-// that of contacts, and "tickets" is one for both directions
-// (developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/scopes).
-func scopeNames() map[string]string {
-	names := map[string]string{}
-	for _, verb := range []string{"read", "write"} {
-		for _, activity := range []string{"notes", "tasks", "calls", "meetings", "emails"} {
-			names["crm.objects."+activity+"."+verb] = "crm.objects.contacts." + verb
-		}
-		names["crm.objects.tickets."+verb] = "tickets"
-	}
-	return names
-}
-
-// optionalScopes belong to records that only larger plans have.
-func optionalScopes() []string {
-	var all []string
-	for _, kind := range []string{"leads", "line_items", "products", "quotes", "custom"} {
-		all = append(all, "crm.objects."+kind+".read", "crm.objects."+kind+".write")
-	}
-	return all
 }
 
 // probe asks which account the token belongs to.

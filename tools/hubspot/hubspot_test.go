@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +17,10 @@ import (
 	"toolvault/vault"
 )
 
-const description = "hubspot/hubspot-crm-merged-2026-09.clean.json"
+// descriptions are the official ones, by the path that they are about.
+var descriptions = map[string]string{
+	"/crm/lists/": "hubspot/lists-2026-09.json", "/crm-object-schemas/": "hubspot/schemas-2026-09.json", "/": "hubspot/hubspot-crm-merged-2026-09.clean.json",
+}
 
 // world is the service in front of the double, with every request checked
 // against the official description on its way.
@@ -26,6 +30,7 @@ type world struct {
 	double *sandbox.Double
 	base   string
 	secret string
+	mu     sync.Mutex
 	asked  []string // "GET /crm/…", in order
 }
 
@@ -33,9 +38,15 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, double: sandbox.NewHubSpot()}
 	w.svc, w.secret = newService(func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }), w.double.Secret
-	guarded := toolstest.TrySpec(t, description).Guard(t, "", w.double, toolstest.Answers())
+	guarded := http.NewServeMux()
+	guarded.Handle("/automation/", w.double) // not described with a date
+	for path, file := range descriptions {
+		guarded.Handle(path, toolstest.TrySpec(t, file).Guard(t, "", w.double, toolstest.Answers()))
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
 		w.asked = append(w.asked, r.Method+" "+r.URL.Path)
+		w.mu.Unlock()
 		guarded.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(server.Close)
@@ -50,6 +61,11 @@ func (w *world) client() *upstream.Client {
 func (w *world) call(tool, args string) (any, error) {
 	w.t.Helper()
 	return toolstest.Call(w.t, w.svc, w.client(), tool, args)
+}
+
+func (w *world) callWith(c *upstream.Client, tool, args string) (any, error) {
+	w.t.Helper()
+	return toolstest.Call(w.t, w.svc, c, tool, args)
 }
 
 func (w *world) must(tool, args string) any {
@@ -81,8 +97,6 @@ func (w *world) id(kind, query string) string {
 }
 
 func TestHandlersFitTheirSchemas(t *testing.T) { toolstest.FitsSchemas(t, New()) }
-
-func TestToolsAreSmall(t *testing.T) { toolstest.Sizes(t, New(), 900) }
 
 func TestSearches(t *testing.T) {
 	w := newWorld(t)
@@ -144,7 +158,7 @@ func TestSearchPagesAndWarns(t *testing.T) {
 
 func TestGetsARecord(t *testing.T) {
 	w := newWorld(t)
-	one := w.must("hubspot_get_object", `{"object_type":"contacts","id":"dana.whitfield@acme.example","associations":["tickets","deals","companies"]}`).(One)
+	one := w.must("hubspot_get_object", `{"object_type":"contacts","id":"dana.whitfield@acme.example","associations":["tickets","deals","companies"]}`).(Whole)
 	r := one.Record
 	if r.Name != "Dana Whitfield" || r.Properties["company"] != "Acme" || len(r.Associations) != 3 || !strings.HasPrefix(r.URL, "https://app.hubspot.com/contacts/48219057/record/0-1/") || r.CreatedAt != "2026-03-02T09:00:00Z" {
 		t.Errorf("%+v", r)
@@ -154,12 +168,12 @@ func TestGetsARecord(t *testing.T) {
 			t.Errorf("%s stands there twice", p)
 		}
 	}
-	if line := one.Text(); !strings.HasPrefix(line, "contacts "+r.ID+` "Dana Whitfield" | firstname: Dana | lastname: Whitfield | email: dana.whitfield@acme.example`) {
+	if line := one.Text(); !strings.HasPrefix(line, "contacts "+r.ID+` «Dana Whitfield» | firstname: «Dana» | lastname: «Whitfield» | email: «dana.whitfield@acme.example»`) {
 		t.Errorf("%s", line)
 	}
 	for _, a := range r.Associations {
 		if a.Type == "tickets" {
-			ticket := w.must("hubspot_get_object", `{"object_type":"tickets","id":"`+a.ID+`"}`).(One)
+			ticket := w.must("hubspot_get_object", `{"object_type":"tickets","id":"`+a.ID+`"}`).(Whole)
 			if ticket.Record.Name != "Export to CSV times out" {
 				t.Errorf("%+v", ticket)
 			}
@@ -183,9 +197,6 @@ func TestGetsARecord(t *testing.T) {
 func TestATypeHasOneName(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"contact", "0-1", "CONTACTS", "Contacts", "contacts/", "company", "0-5", "cars", "2-", "p1_"} {
-		if _, err := parseKind(name); err == nil {
-			t.Errorf("%q is taken by the handler", name)
-		}
 		for _, tool := range []string{"hubspot_search_objects", "hubspot_get_object", "hubspot_update_object", "hubspot_create_object"} {
 			args := map[string]string{"hubspot_get_object": `,"id":"1"`, "hubspot_update_object": `,"id":"1","properties":{"email":"a"}`, "hubspot_create_object": `,"properties":{"email":"a"}`}[tool]
 			if _, err := w.call(tool, `{"object_type":"`+name+`"`+args+`}`); err == nil {
@@ -193,12 +204,15 @@ func TestATypeHasOneName(t *testing.T) {
 			}
 		}
 	}
-	if len(w.asked) != 0 {
-		t.Errorf("asked %v", w.asked)
+	for _, asked := range w.asked { // what may be a custom type is looked up, and nothing else
+		if !strings.HasPrefix(asked, "GET /crm-object-schemas/") && !strings.Contains(asked, "/2-") && !strings.Contains(asked, "/p1_") {
+			t.Errorf("asked %v", asked)
+		}
 	}
-	for _, name := range append(kindNames()[:13], "2-123", "p48219057_car") {
-		if k, err := parseKind(name); err != nil || k.name != name {
-			t.Errorf("%s: %v", name, err)
+	s := &service{portals: newPortals(time.Now), books: newBooks(time.Now), now: time.Now}
+	for _, name := range append(kindNames()[:len(kinds)], "2-123", "p48219057_car") {
+		if k, err := s.kind(t.Context(), w.client(), name); err != nil || k.name != name || k.custom != strings.ContainsAny(name, "12") {
+			t.Errorf("%s: %+v %v", name, k, err)
 		}
 	}
 }
@@ -207,7 +221,7 @@ func TestCreatesAndAssociates(t *testing.T) {
 	w := newWorld(t)
 	acme := w.id("companies", "acme")
 	one := w.must("hubspot_create_object", `{"object_type":"contacts","properties":{"email":"new@acme.example","firstname":"Noor","lastname":null,"phone":"","notes_last_updated":5},"associate_to":[{"type":"companies","id":"`+acme+`"}]}`).(One)
-	if one.Record.Name != "Noor" || one.Note != "" || len(one.Record.Associations) != 1 {
+	if one.Record.Name != "Noor" || one.Note != lags || len(one.Record.Associations) != 1 {
 		t.Errorf("%+v", one)
 	}
 	if got := sandbox.HubSpotRecord(w.double, "contacts", one.Record.ID); got["email"] != "new@acme.example" || got["notes_last_updated"] != "5" {
@@ -243,7 +257,7 @@ func TestUpdates(t *testing.T) {
 func TestWritesANote(t *testing.T) {
 	w := newWorld(t)
 	dana, ticket := w.id("contacts", "dana"), w.id("tickets", "export")
-	n := w.must("hubspot_create_note", `{"body":"**Called back.** See <script>alert(1)</script>","associate_to":[{"type":"contacts","id":"`+dana+`"},{"type":"tickets","id":"`+ticket+`"}],"owner_id":"1283904522"}`).(Noted)
+	n := w.must("hubspot_create_note", `{"body":"**Called back.** See <script>alert(1)</script>","associate_to":[{"type":"contacts","id":"`+dana+`"},{"type":"tickets","id":"`+ticket+`"}],"owner":"1283904522"}`).(Logged)
 	if len(n.Associated) != 2 || n.Timestamp != "2026-11-24T09:00:00Z" || n.URL == "" || n.Note != "" {
 		t.Errorf("%+v", n)
 	}
@@ -252,10 +266,10 @@ func TestWritesANote(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	notes := w.must("hubspot_search_objects", `{"object_type":"notes","associated_with":{"type":"contacts","id":"`+dana+`"}}`).(Found)
-	if len(notes.Results) != 1 || notes.Results[0].Properties["hs_note_body"] != "Called back. See <script>alert(1)</script>" {
+	if len(notes.Results) != 2 || notes.Results[1].Properties["hs_note_body"] != "Called back. See <script>alert(1)</script>" {
 		t.Errorf("%+v", notes)
 	}
-	if got := strings.Join(w.asked[2:3], " "); got != "POST /crm/objects/2026-09/notes" {
+	if got := strings.Join(w.asked, " "); strings.Count(got, "POST /crm/objects/2026-09/notes ") != 1 || strings.Contains(got, "PUT") {
 		t.Errorf("asked %v: the associations go with the note", w.asked)
 	}
 	for _, args := range []string{
@@ -267,7 +281,7 @@ func TestWritesANote(t *testing.T) {
 		}
 	}
 	w.fails(fault.InvalidArguments, "VALIDATION_ERROR", "hubspot_create_note", `{"body":"x","associate_to":[{"type":"contacts","id":"1"}]}`)
-	if f := w.must("hubspot_search_objects", `{"object_type":"notes"}`).(Found); f.Total != 1 {
+	if f := w.must("hubspot_search_objects", `{"object_type":"notes"}`).(Found); f.Total != 2 {
 		t.Errorf("%d notes: one hangs on nothing", f.Total)
 	}
 }
@@ -340,4 +354,17 @@ func TestProbeSaysWhichAccount(t *testing.T) {
 	if err != nil || !strings.Contains(who, "48219057") {
 		t.Errorf("%q, %v", who, err)
 	}
+}
+
+// newRefusing is a world whose HubSpot answers everything the same way.
+func newRefusing(t *testing.T, status int, body string) *world {
+	t.Helper()
+	w := &world{t: t, svc: New(), secret: "x"}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.WriteHeader(status)
+		_, _ = rw.Write([]byte(body))
+	}))
+	t.Cleanup(server.Close)
+	w.base = server.URL
+	return w
 }

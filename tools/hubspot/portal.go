@@ -23,6 +23,11 @@ type account struct {
 	Portal int64  `json:"portalId"`
 	Type   string `json:"accountType"`
 	Domain string `json:"uiDomain"`
+	Zone   string `json:"timeZone"`
+
+	Currency   string   `json:"companyCurrency"`
+	Currencies []string `json:"additionalCurrencies"`
+	Hosting    string   `json:"dataHostingLocation"`
 }
 
 func getAccount(ctx context.Context, c *upstream.Client) (account, error) {

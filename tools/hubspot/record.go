@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 const (
 	shortValue    = 500     // characters of a property in a list
 	longValue     = 8000    // and of one record alone
-	maxPageValues = 60_000  // bytes of all properties of one page
+	maxValues     = 60_000  // bytes of all properties of one record
 	maxValueBytes = 1 << 20 // beyond, a value is cut before it is looked at
 )
 
@@ -31,9 +30,11 @@ type Record struct {
 	Type         string            `json:"type"`
 	Name         string            `json:"name,omitempty"`
 	Properties   map[string]string `json:"properties"`
+	Labels       map[string]string `json:"labels,omitempty"`     // what the ids among the properties are called
 	CreatedAt    string            `json:"created_at,omitempty"` // RFC 3339, UTC
 	UpdatedAt    string            `json:"updated_at,omitempty"`
 	URL          string            `json:"url,omitempty"`
+	Archived     bool              `json:"archived,omitempty"`
 	Associations []Ref             `json:"associations,omitempty"`
 }
 
@@ -54,16 +55,22 @@ func (r Record) line() string {
 	}
 	put(r.Type, " ", r.ID)
 	if r.Name != "" {
-		put(" ", strconv.Quote(r.Name))
+		put(" ", upstream.Quote(r.Name))
 	}
 	for _, p := range r.order() {
-		put(" | ", p, ": ", strings.ReplaceAll(r.Properties[p], "\n", " ⏎ "))
+		put(" | ", p, ": ", shown(r.Properties[p]))
+		if label := r.Labels[p]; label != "" {
+			put(" (", label, ")")
+		}
 	}
 	for _, a := range r.Associations {
 		put(" | associated: ", a.Type, " ", a.ID)
 	}
 	if r.CreatedAt != "" {
 		put(" | created ", r.CreatedAt)
+	}
+	if r.Archived {
+		put(" | archived")
 	}
 	if r.URL != "" {
 		put(" | ", r.URL)
@@ -75,7 +82,7 @@ func (r Record) line() string {
 // name.
 func (r Record) order() []string {
 	all := make([]string, 0, len(r.Properties))
-	if k, err := parseKind(r.Type); err == nil {
+	if k, ok := standard(r.Type); ok {
 		for _, p := range k.defaults {
 			if _, ok := r.Properties[p]; ok {
 				all = append(all, p)
@@ -102,21 +109,20 @@ type One struct {
 	Note   string `json:"note,omitempty"`
 }
 
-// Text is one line.
-func (o One) Text() string {
-	if o.Note != "" {
-		return o.Record.line() + "\nNote: " + o.Note
-	}
-	return o.Record.line()
-}
+// Text is one line, and what there is to say.
+func (o One) Text() string { return o.Record.line() + more("", o.Note) }
 
 // wireRecord is a record as HubSpot sends it.
 type wireRecord struct {
-	ID           string             `json:"id"`
-	Properties   map[string]*string `json:"properties"`
-	CreatedAt    string             `json:"createdAt"`
-	UpdatedAt    string             `json:"updatedAt"`
-	URL          string             `json:"url"`
+	ID           string                  `json:"id"`
+	Properties   map[string]*string      `json:"properties"`
+	CreatedAt    string                  `json:"createdAt"`
+	UpdatedAt    string                  `json:"updatedAt"`
+	URL          string                  `json:"url"`
+	Archived     bool                    `json:"archived"`
+	New          bool                    `json:"new"`                // of an upsert
+	Trace        string                  `json:"objectWriteTraceId"` // which of a batch it is
+	History      map[string][]wireChange `json:"propertiesWithHistory"`
 	Associations map[string]struct {
 		Results []struct {
 			ID string `json:"id"`
@@ -124,12 +130,38 @@ type wireRecord struct {
 	} `json:"associations"`
 }
 
-// record makes a result of what HubSpot sent. room is how many bytes of values
-// the page may still hold; nil: no matter.
+// wireChange is a value that a property has had.
+type wireChange struct {
+	Value  string `json:"value"`
+	At     string `json:"timestamp"`
+	Source string `json:"sourceType"`
+	Label  string `json:"sourceLabel"`
+}
+
+// records makes results of what HubSpot sent, values cut to limit characters.
+func (s *service) records(ctx context.Context, c *upstream.Client, k kind, all []wireRecord, limit int) []Record {
+	out := make([]Record, 0, len(all))
+	for _, w := range all {
+		out = append(out, s.record(ctx, c, k, w, limit, nil))
+	}
+	s.adorned(ctx, c, k, out)
+	return out
+}
+
+// one makes a result of a single record.
+func (s *service) one(ctx context.Context, c *upstream.Client, k kind, w wireRecord, limit int) Record {
+	room := maxValues
+	all := []Record{s.record(ctx, c, k, w, limit, &room)}
+	s.adorned(ctx, c, k, all)
+	return all[0]
+}
+
+// record is one record without what its ids are called. room is how many bytes of
+// values there may still be; nil: no matter.
 func (s *service) record(ctx context.Context, c *upstream.Client, k kind, w wireRecord, limit int, room *int) Record {
 	r := Record{
 		ID: upstream.Clean(w.ID, 40), Type: k.name, Properties: map[string]string{},
-		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
+		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt), Archived: w.Archived,
 	}
 	for p, v := range w.Properties {
 		if v == nil || *v == "" || elsewhere[p] || !isProperty(p) {
@@ -232,6 +264,14 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// MarshalJSON writes the value as a text, for the mark of a query in a cursor.
+func (s scalar) MarshalJSON() ([]byte, error) {
+	if s.null {
+		return []byte("null"), nil
+	}
+	return json.Marshal(s.text)
+}
+
 // properties are the ones to read: those asked for, or the usual ones.
 func (k kind) properties(asked []string) []string {
 	if len(asked) > 0 {
@@ -240,22 +280,19 @@ func (k kind) properties(asked []string) []string {
 	return k.defaults
 }
 
-// unknown warns of properties that HubSpot has passed over: it says nothing of
-// names that it does not know.
-func unknown(asked []string, records []wireRecord) string {
+// unknown are the properties that HubSpot has passed over: it says nothing of names
+// that it does not know.
+func unknown(asked []string, records []wireRecord) []string {
 	if len(records) == 0 {
-		return ""
+		return nil
 	}
 	var missing []string
 	for _, p := range asked {
 		if !slices.ContainsFunc(records, func(w wireRecord) bool { _, ok := w.Properties[p]; return ok }) {
-			missing = append(missing, upstream.Clean(p, 60))
+			missing = append(missing, p)
 		}
 	}
-	if len(missing) == 0 {
-		return ""
-	}
-	return "HubSpot returned no property " + strings.Join(missing, ", ") + "; check the spelling"
+	return missing
 }
 
 // path is the address of a record, or of a type where id is "".
@@ -273,7 +310,7 @@ func (k kind) address(id, property string) (string, url.Values, error) {
 	query := url.Values{}
 	switch {
 	case id == "." || id == ".." || id == "":
-		return "", nil, fault.New(fault.InvalidArguments, "id: %q is no id. Take it from hubspot_search_objects.", id)
+		return "", nil, fault.New(fault.InvalidArguments, "id: %q is no id. Take it from hubspot_search_objects.", upstream.Clean(id, 60))
 	case property != "":
 		query.Set("idProperty", property)
 	case strings.Contains(id, "@") && k.name == "contacts":
@@ -282,6 +319,16 @@ func (k kind) address(id, property string) (string, url.Values, error) {
 		return "", nil, fault.New(fault.InvalidArguments, "id: %q is no record id, which is a number. Give id_property too, or search with hubspot_search_objects.", upstream.Clean(id, 60))
 	}
 	return k.path(id), query, nil
+}
+
+// numbers checks that ids of records are numbers, since only those are looked for.
+func numbers(argument string, ids ...string) error {
+	for _, id := range ids {
+		if !isRecordID(id) {
+			return fault.New(fault.InvalidArguments, "%s: %q is no record id, which is a number. Take it from hubspot_search_objects.", argument, upstream.Clean(id, 60))
+		}
+	}
+	return nil
 }
 
 // whole checks that an answer names a record: one without is none.

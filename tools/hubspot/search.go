@@ -3,48 +3,22 @@ package hubspot
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
-// HubSpot's bounds on a search
-// (developers.hubspot.com/docs/api-reference/search/guide).
-const (
-	maxGroups     = 5
-	maxPerGroup   = 6
-	maxFilters    = 18
-	maxSearchable = 10_000 // records that one search can page through
-)
-
 type searchObjectsIn struct {
-	ObjectType string   `json:"object_type"`
-	Query      string   `json:"query"`
-	Filters    []filter `json:"filters"`
-	With       *Ref     `json:"associated_with"`
+	search
 	Properties []string `json:"properties"`
 	Sort       string   `json:"sort"`
 	Limit      int      `json:"limit"`
 	Cursor     string   `json:"cursor"`
 }
 
-type filter struct {
-	Property string   `json:"property"`
-	Op       string   `json:"op"`
-	Value    *scalar  `json:"value"`
-	High     *scalar  `json:"high"`
-	Values   []scalar `json:"values"`
-	Group    int      `json:"group"` // filters of one group have to match together; 0 is 1
-}
-
-// operators are HubSpot's names.
-var operators = map[string]string{
-	"eq": "EQ", "neq": "NEQ", "lt": "LT", "lte": "LTE", "gt": "GT", "gte": "GTE", "between": "BETWEEN", "in": "IN", "not_in": "NOT_IN",
-	"has": "HAS_PROPERTY", "not_has": "NOT_HAS_PROPERTY", "contains": "CONTAINS_TOKEN", "not_contains": "NOT_CONTAINS_TOKEN",
-}
+const maxSearchPage = 200 // records of one answer of HubSpot's
 
 type wireSearch struct {
 	Query      string      `json:"query,omitempty"`
@@ -55,16 +29,16 @@ type wireSearch struct {
 	After      string      `json:"after,omitempty"`
 }
 
-type wireGroup struct {
-	Filters []wireFilter `json:"filters"`
+type wireFound struct {
+	Total   int          `json:"total"`
+	Results []wireRecord `json:"results"`
+	Paging  wirePaging   `json:"paging"`
 }
 
-type wireFilter struct {
-	Property string   `json:"propertyName"`
-	Operator string   `json:"operator"`
-	Value    string   `json:"value,omitempty"`
-	High     string   `json:"highValue,omitempty"`
-	Values   []string `json:"values,omitempty"`
+type wirePaging struct {
+	Next struct {
+		After string `json:"after"`
+	} `json:"next"`
 }
 
 // Found is a page of records.
@@ -78,132 +52,80 @@ type Found struct {
 // Text is one line a record.
 func (f Found) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %d\n", len(f.Results), f.Total)
+	fmt.Fprintf(&b, "%d of %d", len(f.Results), f.Total)
 	for _, r := range f.Results {
-		b.WriteString(r.line() + "\n")
+		b.WriteString("\n" + r.line())
 	}
-	if f.Next != "" {
-		b.WriteString("More: next_cursor " + f.Next + "\n")
-	}
-	if f.Note != "" {
-		b.WriteString("Note: " + f.Note + "\n")
-	}
-	return strings.TrimRight(b.String(), "\n")
+	return b.String() + more(f.Next, f.Note)
 }
 
-type wirePaging struct {
-	Next struct {
-		After string `json:"after"`
-	} `json:"next"`
+// prepared is a search as HubSpot wants it.
+func (s *service) prepared(ctx context.Context, c *upstream.Client, in search) (kind, wireSearch, error) {
+	k, err := s.kind(ctx, c, in.ObjectType)
+	if err != nil {
+		return kind{}, wireSearch{}, err
+	}
+	req := wireSearch{Query: in.Query}
+	req.Groups, err = s.groups(ctx, c, k, in)
+	return k, req, err
+}
+
+// look makes one search. A filter on a property that there is not is explained.
+func (s *service) look(ctx context.Context, c *upstream.Client, k kind, req wireSearch) (wireFound, error) {
+	var got wireFound
+	err := c.Do(ctx, upstream.Request{Path: k.path("search"), JSON: req, Read: true}, &got)
+	if err != nil {
+		given := map[string]string{}
+		for _, g := range req.Groups {
+			for _, f := range g.Filters {
+				if !strings.HasPrefix(f.Property, "associations.") {
+					given[f.Property] = ""
+				}
+			}
+		}
+		for _, sort := range req.Sorts {
+			given[strings.TrimPrefix(sort, "-")] = ""
+		}
+		return got, s.explain(ctx, c, k, given, err)
+	}
+	return got, nil
 }
 
 func (s *service) searchObjects(ctx context.Context, c *upstream.Client, in searchObjectsIn) (Found, error) {
-	k, err := parseKind(in.ObjectType)
+	k, req, err := s.prepared(ctx, c, in.search)
 	if err != nil {
 		return Found{}, err
 	}
-	req := wireSearch{Query: in.Query, Properties: k.properties(in.Properties), Limit: in.Limit}
-	if req.Groups, err = groups(c, in.Filters, in.With); err != nil {
+	// What the caller said counts, not the times that it means just now.
+	query := []any{"search_objects", k.name, in.Query, in.Filters, in.With, in.Sort, in.Properties}
+	at, err := tools.OpenPosition(query, in.Cursor)
+	if err != nil {
 		return Found{}, err
 	}
+	req.Properties, req.After, req.Limit = k.properties(in.Properties), at.Cursor, in.Limit+at.Skip
 	if in.Sort != "" {
 		req.Sorts = []string{in.Sort}
 	}
-	query := []any{"search_objects", k.name, in.Query, req.Groups, in.Sort}
-	if req.After, err = tools.OpenCursor(query, in.Cursor); err != nil {
-		return Found{}, err
-	}
-	var got struct {
-		Total   int          `json:"total"`
-		Results []wireRecord `json:"results"`
-		Paging  wirePaging   `json:"paging"`
-	}
-	err = c.Do(ctx, upstream.Request{Path: k.path("search"), JSON: req, Read: true}, &got)
+	from, _ := strconv.Atoi(at.Cursor)
+	req.Limit = max(1, min(req.Limit, maxSearchPage, maxSearchable-from))
+	got, err := s.look(ctx, c, k, req)
 	if err != nil {
 		return Found{}, err
 	}
-	out := Found{Total: got.Total, Results: []Record{}, Next: tools.Cursor(query, got.Paging.Next.After), Note: unknown(in.Properties, got.Results)}
-	room := maxPageValues
-	for _, w := range got.Results[:min(len(got.Results), in.Limit)] {
-		out.Results = append(out.Results, s.record(ctx, c, k, w, shortValue, &room))
+	got.Results = got.Results[:min(len(got.Results), req.Limit)]
+	next := got.Paging.Next.After
+	if n, err := strconv.Atoi(next); err == nil && n >= maxSearchable {
+		next = ""
 	}
-	if got.Total > maxSearchable {
-		out.Note = strings.TrimPrefix(out.Note+fmt.Sprintf("; only the first %d can be paged through: narrow the search", maxSearchable), "; ")
-	}
-	return out, nil
-}
-
-// groups turns filters into HubSpot's filter groups. An association is a filter
-// on a pseudo-property, in every group.
-func groups(c *upstream.Client, filters []filter, with *Ref) ([]wireGroup, error) {
-	byGroup := map[int][]wireFilter{}
-	total := 0
-	for i, f := range filters {
-		w, err := f.wire(i)
-		if err != nil {
-			return nil, err
-		}
-		g := max(1, f.Group)
-		byGroup[g] = append(byGroup[g], w)
-		total++
-	}
-	if with != nil {
-		k, err := parseKind(with.Type)
-		if err != nil {
-			return nil, err
-		}
-		if err := readable(c, k); err != nil {
-			return nil, err
-		}
-		if len(byGroup) == 0 {
-			byGroup[1] = nil
-		}
-		for g := range byGroup {
-			byGroup[g] = append(byGroup[g], wireFilter{Property: "associations." + k.singular, Operator: "EQ", Value: with.ID})
-			total++
-		}
-	}
-	var order []int
-	for g := range byGroup {
-		order = append(order, g)
-	}
-	slices.Sort(order)
-	var out []wireGroup
-	for _, g := range order {
-		if len(byGroup[g]) > maxPerGroup || total > maxFilters || len(order) > maxGroups {
-			return nil, fault.New(fault.InvalidArguments, "filters: HubSpot takes at most %d filters a group, %d groups and %d filters in all, associated_with included.", maxPerGroup, maxGroups, maxFilters)
-		}
-		out = append(out, wireGroup{byGroup[g]})
+	out := Found{Total: got.Total, Results: []Record{}}
+	page, cursor := tools.Page(query, at, s.records(ctx, c, k, got.Results, shortValue), in.Limit, next)
+	out.Results, out.Next = append(out.Results, page...), cursor
+	out.Note = s.missing(ctx, c, k, unknown(in.Properties, got.Results))
+	switch {
+	case got.Total > maxSearchable:
+		out.Note = notes(out.Note, fmt.Sprintf("one search pages through the first %d only: sort by hs_object_id and go on with a filter hs_object_id gt the last id, or narrow it", maxSearchable))
+	case got.Total == 0 && len(in.Filters) == 0 && in.With == nil && in.Query != "":
+		out.Note = notes(out.Note, "words are looked for in names, e-mails, phones and domains; a filter looks into any property, and hubspot_list_objects shows what is too new to be found")
 	}
 	return out, nil
-}
-
-func (f filter) wire(i int) (wireFilter, error) {
-	w := wireFilter{Property: f.Property, Operator: operators[f.Op]}
-	wrong := func(want string) (wireFilter, error) {
-		return w, fault.New(fault.InvalidArguments, "filters.%d: %s needs %s.", i, f.Op, want)
-	}
-	switch f.Op {
-	case "has", "not_has":
-		return w, nil
-	case "in", "not_in":
-		for _, v := range f.Values {
-			w.Values = append(w.Values, v.text)
-		}
-		if len(w.Values) == 0 {
-			return wrong("values, a list")
-		}
-		return w, nil
-	case "between":
-		if f.Value == nil || f.High == nil || f.Value.text == "" || f.High.text == "" {
-			return wrong("value and high")
-		}
-		w.Value, w.High = f.Value.text, f.High.text
-		return w, nil
-	}
-	if f.Value == nil || f.Value.text == "" {
-		return wrong("a value; to find empty properties use not_has")
-	}
-	w.Value = f.Value.text
-	return w, nil
 }

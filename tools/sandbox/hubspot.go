@@ -16,14 +16,18 @@ type hubspotPortal struct {
 	now func() time.Time
 	mux *http.ServeMux
 
-	mu      sync.Mutex
-	records map[string][]*hubspotRecord // by type
-	links   map[hubspotLink]bool        // both directions
-	owners  []hubspotOwner
-	tokens  map[string]*hubspotToken // by access token
-	refresh map[string][]string      // scopes, by refresh token
-	issued  int
-	nextID  int64
+	mu         sync.Mutex
+	records    map[string][]*hubspotRecord   // by type
+	links      map[hubspotLink]bool          // both directions
+	labelled   map[hubspotLink][]int         // what labels a link has, by the id that they have in its direction
+	properties map[string][]*hubspotProperty // by type
+	pipelines  map[string][]hubspotPipeline  // by type
+	lists      []*hubspotList
+	owners     []hubspotOwner
+	tokens     map[string]*hubspotToken // by access token
+	refresh    map[string][]string      // scopes, by refresh token
+	issued     int
+	nextID     int64
 
 	consents *consents
 }
@@ -33,6 +37,14 @@ type hubspotRecord struct {
 	properties       map[string]string
 	created, updated time.Time
 	archived         bool
+	mergedInto       string // the record that it is a part of now
+	changes          []hubspotChange
+}
+
+// hubspotChange is a value that a property of a record got.
+type hubspotChange struct {
+	name, value string
+	at          time.Time
 }
 
 type hubspotLink struct{ fromType, from, toType, to string }
@@ -56,7 +68,9 @@ const (
 // hubspotScopes are what the app of the sandbox has been granted.
 var hubspotScopes = []string{
 	"oauth", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.companies.read", "crm.objects.companies.write",
-	"crm.objects.deals.read", "crm.objects.deals.write", "tickets", "crm.objects.owners.read",
+	"crm.objects.deals.read", "crm.objects.deals.write", "tickets", "crm.objects.owners.read", "sales-email-read", "automation",
+	"crm.objects.line_items.read", "crm.objects.line_items.write", "crm.objects.custom.read", "crm.objects.custom.write", "crm.lists.read", "crm.lists.write",
+	"crm.schemas.contacts.write", "crm.schemas.companies.write", "crm.schemas.deals.write", "crm.schemas.custom.write",
 }
 
 // NewHubSpot returns a double of HubSpot. Secret is an OAuth access token of
@@ -64,16 +78,19 @@ var hubspotScopes = []string{
 func NewHubSpot() *Double { return newHubSpot(time.Now) }
 
 func newHubSpot(now func() time.Time) *Double {
-	p := &hubspotPortal{now: now, records: map[string][]*hubspotRecord{}, links: map[hubspotLink]bool{}, tokens: map[string]*hubspotToken{}}
+	p := &hubspotPortal{now: now, records: map[string][]*hubspotRecord{}, links: map[hubspotLink]bool{}, labelled: map[hubspotLink][]int{}, tokens: map[string]*hubspotToken{}}
 	p.refresh = map[string][]string{hubspotRefresh(): hubspotScopes}
 	p.consents = newConsents("HubSpot", hubspotClientID, hubspotScopes, now)
+	p.seedProperties()
+	p.seedPipelines()
 	p.seed()
+	p.seedActivity()
 	p.routes()
 	return &Double{
 		Service: "hubspot", Handler: p,
 		Secret: p.issue(hubspotScopes), Refresh: hubspotRefresh(),
 		ClientID: hubspotClientID, ClientSecret: fake("hubspot client secret", 36),
-		Authorize: hubspotAuthorize, ExpireTokens: p.expire,
+		Authorize: hubspotAuthorize, ExpireTokens: p.expire, Snapshot: p.snapshot,
 	}
 }
 
@@ -88,6 +105,20 @@ func HubSpotToken(d *Double, scopes ...string) string {
 	t := "pat-" + "na1-" + fake("hubspot private app "+strings.Join(scopes, " "), 36)
 	p.tokens[t] = &hubspotToken{scopes: scopes}
 	return t
+}
+
+// HubSpotAdd puts a record into the double, associated with others by their types and
+// ids ("contacts 84512314187"), and returns its id.
+func HubSpotAdd(d *Double, kind string, properties map[string]string, with ...string) string {
+	p := d.Handler.(*hubspotPortal)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.add(kind, p.now(), properties)
+	for _, other := range with {
+		toType, to, _ := strings.Cut(other, " ")
+		p.link(kind, r.id, toType, to)
+	}
+	return r.id
 }
 
 // HubSpotRecord is the properties of a record of the double, or nil.
@@ -137,7 +168,41 @@ func (p *hubspotPortal) correlation(r *http.Request) string {
 
 func (p *hubspotPortal) routes() {
 	p.mux = http.NewServeMux()
-	objects := "/crm/objects/" + hubspotVersion + "/{type}"
+	const version = hubspotVersion
+	objects := "/crm/objects/" + version + "/{type}"
+	p.mux.HandleFunc("GET "+objects, p.object("read", p.list))
+	p.mux.HandleFunc("POST "+objects+"/batch/read", p.object("read", p.batchRead))
+	p.mux.HandleFunc("POST "+objects+"/batch/archive", p.object("write", p.batchArchive))
+	for _, verb := range []string{"create", "update", "upsert"} {
+		p.mux.HandleFunc("POST "+objects+"/batch/"+verb, p.object("write", p.batchWrite(verb)))
+	}
+	p.mux.HandleFunc("POST "+objects+"/merge", p.object("write", p.merge))
+	p.mux.HandleFunc("GET "+objects+"/{id}/associations/{to}", p.between("read", p.listLinks))
+	p.mux.HandleFunc("PUT "+objects+"/{id}/associations/{to}/{toID}", p.between("write", p.associateLabelled))
+	p.mux.HandleFunc("DELETE "+objects+"/{id}/associations/{to}/{toID}", p.between("write", p.disassociate))
+	links := "/crm/associations/" + version + "/{type}/{to}"
+	p.mux.HandleFunc("GET "+links+"/labels", p.between("read", p.listLabels))
+	p.mux.HandleFunc("POST "+links+"/batch/read", p.between("read", p.batchReadLinks))
+	p.mux.HandleFunc("POST "+links+"/batch/associate/default", p.between("write", p.batchLink("default")))
+	p.mux.HandleFunc("POST "+links+"/batch/create", p.between("write", p.batchLink("create")))
+	p.mux.HandleFunc("POST "+links+"/batch/archive", p.between("write", p.batchUnlink))
+	p.mux.HandleFunc("POST "+links+"/batch/labels/archive", p.between("write", p.batchLink("labels")))
+	properties := "/crm/properties/" + version + "/{type}"
+	p.mux.HandleFunc("GET "+properties, p.about("read", p.listProperties))
+	p.mux.HandleFunc("POST "+properties, p.about("write", p.createProperty))
+	p.mux.HandleFunc("GET "+properties+"/groups", p.about("read", p.listGroups))
+	p.mux.HandleFunc("GET "+properties+"/{name}", p.about("read", p.readProperty))
+	p.mux.HandleFunc("PATCH "+properties+"/{name}", p.about("write", p.updateProperty))
+	p.mux.HandleFunc("GET /crm/pipelines/"+version+"/{type}", p.about("read", p.listPipelines))
+	p.mux.HandleFunc("GET /crm/pipelines/"+version+"/{type}/{pipeline}", p.about("read", p.readPipeline))
+	own := []string{"crm.schemas.custom.read", "crm.objects.custom.read"}
+	p.mux.HandleFunc("GET /crm-object-schemas/"+version+"/schemas", p.signed(own, p.listSchemas))
+	p.mux.HandleFunc("GET /crm-object-schemas/"+version+"/schemas/{type}", p.signed(own, p.readSchema))
+	lists := "/crm/lists/" + version
+	p.mux.HandleFunc("POST "+lists+"/search", p.signed([]string{"crm.lists.read"}, p.searchLists))
+	p.mux.HandleFunc("GET "+lists+"/{list}", p.signed([]string{"crm.lists.read"}, p.readList))
+	p.mux.HandleFunc("GET "+lists+"/{list}/memberships", p.signed([]string{"crm.lists.read"}, p.listMembers))
+	p.mux.HandleFunc("PUT "+lists+"/{list}/memberships/add-and-remove", p.signed([]string{"crm.lists.write"}, p.changeMembers))
 	p.mux.HandleFunc("POST "+objects+"/search", p.object("read", p.search))
 	p.mux.HandleFunc("GET "+objects+"/{id}", p.object("read", p.read))
 	p.mux.HandleFunc("POST "+objects, p.object("write", p.create))
@@ -145,6 +210,7 @@ func (p *hubspotPortal) routes() {
 	p.mux.HandleFunc("DELETE "+objects+"/{id}", p.object("write", p.archive))
 	p.mux.HandleFunc("PUT "+objects+"/{id}/associations/default/{to}/{toID}", p.object("write", p.associate))
 	p.mux.HandleFunc("GET /crm/owners/"+hubspotVersion, p.signed([]string{"crm.objects.owners.read"}, p.listOwners))
+	p.mux.HandleFunc("GET /crm/owners/"+hubspotVersion+"/{id}", p.signed([]string{"crm.objects.owners.read"}, p.readOwner))
 	p.mux.HandleFunc("GET /account-info/"+hubspotVersion+"/details", p.signed(nil, p.details))
 	p.mux.HandleFunc("POST /oauth/"+hubspotVersion+"/token", p.token)
 	p.mux.HandleFunc("POST /oauth/"+hubspotVersion+"/token/revoke", p.revoke)
@@ -153,6 +219,8 @@ func (p *hubspotPortal) routes() {
 		q := r.URL.Query()
 		p.consents.show(w, r, words(q.Get("scope")), words(q.Get("optional_scope")), nil)
 	})
+	p.flows()
+	p.legacy() // hubspot_legacy.go
 	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "resource not found", nil)
 	})
@@ -198,32 +266,14 @@ func (p *hubspotPortal) signed(scopes []string, next http.HandlerFunc) http.Hand
 func (p *hubspotPortal) object(verb string, next func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		kind := hubspotType(r.PathValue("type"))
-		scopes := []string{"crm.objects." + kind + "." + verb}
-		switch kind {
-		case "":
+		if kind == "" {
 			p.signed(nil, func(w http.ResponseWriter, r *http.Request) {
 				p.fail(w, http.StatusBadRequest, "VALIDATION_ERROR", "Unable to infer object type from: "+r.PathValue("type"), nil)
 			})(w, r)
 			return
-		case "notes", "tasks":
-			scopes = []string{"crm.objects.contacts." + verb}
-		case "tickets":
-			scopes = append(scopes, "tickets")
 		}
-		p.signed(scopes, func(w http.ResponseWriter, r *http.Request) { next(w, r, kind) })(w, r)
+		p.signed(hubspotKindScopes(kind, verb), func(w http.ResponseWriter, r *http.Request) { next(w, r, kind) })(w, r)
 	}
-}
-
-// hubspotType is the type that HubSpot understands by a name: it takes singulars
-// and ids too.
-func hubspotType(name string) string {
-	name = strings.ToLower(name)
-	for kind, t := range hubspotTypes() {
-		if name == kind || name == t.singular || name == t.id {
-			return kind
-		}
-	}
-	return ""
 }
 
 func (p *hubspotPortal) details(w http.ResponseWriter, _ *http.Request) {

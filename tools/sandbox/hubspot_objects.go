@@ -12,28 +12,6 @@ import (
 	"time"
 )
 
-// hubspotKind is a type of record: what else it is called, and the properties
-// that it has.
-type hubspotKind struct {
-	singular, id string
-	properties   []string
-	always       []string // returned unless others are asked for
-}
-
-func hubspotTypes() map[string]hubspotKind {
-	list := func(s string) []string {
-		return strings.Fields(s + " hs_object_id createdate lastmodifieddate hs_lastmodifieddate hubspot_owner_id")
-	}
-	return map[string]hubspotKind{
-		"contacts":  {"contact", "0-1", list("firstname lastname email phone company jobtitle lifecyclestage city country notes_last_updated"), []string{"createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"}},
-		"companies": {"company", "0-2", list("name domain industry city country phone numberofemployees"), []string{"createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name"}},
-		"deals":     {"deal", "0-3", list("dealname amount dealstage pipeline closedate"), []string{"amount", "closedate", "createdate", "dealname", "dealstage", "hs_lastmodifieddate", "hs_object_id", "pipeline"}},
-		"tickets":   {"ticket", "0-5", list("subject content hs_pipeline hs_pipeline_stage hs_ticket_priority hs_ticket_category"), []string{"content", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_pipeline", "hs_pipeline_stage", "hs_ticket_category", "hs_ticket_priority", "subject"}},
-		"notes":     {"note", "0-46", list("hs_note_body hs_timestamp"), []string{"hs_createdate", "hs_lastmodifieddate", "hs_object_id"}},
-		"tasks":     {"task", "0-27", list("hs_task_subject hs_task_body hs_task_status hs_task_priority hs_timestamp"), []string{"hs_createdate", "hs_lastmodifieddate", "hs_object_id"}},
-	}
-}
-
 // find looks a record up by its id or a property with unique values.
 func (p *hubspotPortal) find(kind, property, value string) *hubspotRecord {
 	for _, r := range p.records[kind] {
@@ -57,6 +35,9 @@ func (p *hubspotPortal) add(kind string, created time.Time, properties map[strin
 	p.nextID += 104_729 // ids of HubSpot are not in a row
 	r := &hubspotRecord{id: strconv.FormatInt(84_512_000_000+p.nextID, 10), properties: maps.Clone(properties), created: created.UTC().Truncate(time.Millisecond)}
 	r.properties["hs_object_id"], r.properties["createdate"] = r.id, r.created.Format("2006-01-02T15:04:05.000Z")
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		r.changes = append(r.changes, hubspotChange{name, properties[name], r.created})
+	}
 	p.stampUp(r, kind)
 	p.records[kind] = append(p.records[kind], r)
 	return r
@@ -68,7 +49,7 @@ func (p *hubspotPortal) wire(kind string, r *hubspotRecord, asked []string) answ
 	t := hubspotTypes()[kind]
 	properties := map[string]any{}
 	for _, name := range append(slices.Clone(t.always), asked...) {
-		if slices.Contains(t.properties, name) {
+		if p.property(kind, name) != nil {
 			properties[name] = nil
 			if v := r.properties[name]; v != "" {
 				properties[name] = v
@@ -104,17 +85,33 @@ func asked(r *http.Request, name string) []string {
 }
 
 func (p *hubspotPortal) read(w http.ResponseWriter, r *http.Request, kind string) {
-	rec := p.locate(w, r, kind)
-	if rec == nil {
-		return
+	if rec := p.locate(w, r, kind); rec != nil {
+		p.send(w, http.StatusOK, p.whole(kind, rec, r))
 	}
+}
+
+// whole is a record with all that the query asks for.
+func (p *hubspotPortal) whole(kind string, rec *hubspotRecord, r *http.Request) answer {
 	a := p.wire(kind, rec, asked(r, "properties"))
+	history := map[string]any{}
+	for _, name := range asked(r, "propertiesWithHistory") {
+		changes := []answer{}
+		for i := len(rec.changes) - 1; i >= 0; i-- {
+			if ch := rec.changes[i]; ch.name == name {
+				changes = append(changes, answer{"value": ch.value, "timestamp": ch.at.Format("2006-01-02T15:04:05.000Z"), "sourceType": "API"})
+			}
+		}
+		history[name] = changes
+	}
+	if len(history) > 0 {
+		a["propertiesWithHistory"] = history
+	}
 	associations := map[string]any{}
 	for _, to := range asked(r, "associations") {
 		to = hubspotType(to)
 		results := []answer{}
 		for _, other := range p.records[to] {
-			if p.links[hubspotLink{kind, rec.id, to, other.id}] {
+			if !other.archived && p.links[hubspotLink{kind, rec.id, to, other.id}] {
 				results = append(results, answer{"id": other.id, "type": hubspotTypes()[kind].singular + "_to_" + hubspotTypes()[to].singular})
 			}
 		}
@@ -125,7 +122,7 @@ func (p *hubspotPortal) read(w http.ResponseWriter, r *http.Request, kind string
 	if len(associations) > 0 {
 		a["associations"] = associations
 	}
-	p.send(w, http.StatusOK, a)
+	return a
 }
 
 // body decodes the request; unknown keys and wrong types are HubSpot's 400.
@@ -138,8 +135,31 @@ func (p *hubspotPortal) body(w http.ResponseWriter, r *http.Request, into any) b
 	return true
 }
 
-// valid checks the properties of a write.
-func (p *hubspotPortal) valid(w http.ResponseWriter, kind string, properties map[string]string) bool {
+// hubspotProblem is why a write is refused.
+type hubspotProblem struct {
+	status            int
+	category, message string
+	extra             answer
+	errors            []answer
+}
+
+func (p *hubspotPortal) refused(w http.ResponseWriter, why *hubspotProblem) {
+	extra := answer{}
+	for k, v := range why.extra {
+		extra[k] = v
+	}
+	if why.errors != nil {
+		extra["errors"] = why.errors
+	}
+	p.fail(w, why.status, why.category, why.message, extra)
+}
+
+func hubspotInvalid(message string) *hubspotProblem {
+	return &hubspotProblem{status: http.StatusBadRequest, category: "VALIDATION_ERROR", message: message}
+}
+
+// valid checks the properties of a write; old is the record as it is, or nil.
+func (p *hubspotPortal) valid(kind string, properties map[string]string, old *hubspotRecord) *hubspotProblem {
 	type detail struct {
 		Valid   bool   `json:"isValid"`
 		Message string `json:"message"`
@@ -148,8 +168,18 @@ func (p *hubspotPortal) valid(w http.ResponseWriter, kind string, properties map
 	}
 	var wrong []detail
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
-		if !slices.Contains(hubspotTypes()[kind].properties, name) {
+		d, v := p.property(kind, name), properties[name]
+		switch {
+		case d == nil:
 			wrong = append(wrong, detail{false, fmt.Sprintf("Property %q does not exist", name), "PROPERTY_DOESNT_EXIST", name})
+		case d.readOnly:
+			wrong = append(wrong, detail{false, fmt.Sprintf("%q is a read only property; its value cannot be set.", name), "READ_ONLY_VALUE", name})
+		case v != "" && len(d.options) > 0 && !slices.ContainsFunc(d.options, func(o hubspotOption) bool { return o.Value == v }):
+			var allowed []string
+			for _, o := range d.options {
+				allowed = append(allowed, fmt.Sprintf("label: %q value: %q", o.Label, o.Value))
+			}
+			wrong = append(wrong, detail{false, fmt.Sprintf("%s was not one of the allowed options: [%s]", v, strings.Join(allowed, ", ")), "INVALID_OPTION", name})
 		}
 	}
 	if e := properties["email"]; e != "" {
@@ -157,63 +187,113 @@ func (p *hubspotPortal) valid(w http.ResponseWriter, kind string, properties map
 			wrong = append(wrong, detail{false, fmt.Sprintf("Email address %s is invalid", e), "INVALID_EMAIL", "email"})
 		}
 	}
+	pipeline, stage := "pipeline", "dealstage"
+	if kind == "tickets" {
+		pipeline, stage = "hs_pipeline", "hs_pipeline_stage"
+	}
+	if in, at := properties[pipeline], properties[stage]; len(p.pipelines[kind]) > 0 && in+at != "" {
+		if in == "" && old != nil {
+			in = old.properties[pipeline]
+		}
+		if !p.placed(kind, in, at) {
+			wrong = append(wrong, detail{false, fmt.Sprintf("%s is not a stage of the pipeline %s", at, in), "INVALID_OPTION", stage})
+		}
+	}
 	if len(wrong) == 0 {
-		return true
+		return nil
 	}
 	text, _ := json.Marshal(wrong)
-	var errs []answer
+	why := hubspotInvalid("Property values were not valid: " + string(text))
 	for _, d := range wrong {
-		errs = append(errs, answer{"message": d.Message, "code": d.Error, "context": answer{"propertyName": []string{d.Name}}})
+		why.errors = append(why.errors, answer{"message": d.Message, "code": d.Error, "context": answer{"propertyName": []string{d.Name}}})
 	}
-	p.fail(w, http.StatusBadRequest, "VALIDATION_ERROR", "Property values were not valid: "+string(text), answer{"errors": errs})
-	return false
+	return why
+}
+
+// hubspotInput is what a request says of a record.
+type hubspotInput struct {
+	ID           string            `json:"id"`
+	IDProperty   string            `json:"idProperty"`
+	Trace        string            `json:"objectWriteTraceId"`
+	Properties   map[string]string `json:"properties"`
+	Associations []struct {
+		To struct {
+			ID string `json:"id"`
+		} `json:"to"`
+		Types []hubspotLinkType `json:"types"`
+	} `json:"associations"`
+}
+
+type hubspotLinkType struct {
+	Category string `json:"associationCategory"`
+	ID       int    `json:"associationTypeId"`
 }
 
 func (p *hubspotPortal) create(w http.ResponseWriter, r *http.Request, kind string) {
-	var in struct {
-		Properties   map[string]string `json:"properties"`
-		Associations []struct {
-			To struct {
-				ID string `json:"id"`
-			} `json:"to"`
-			Types []struct {
-				Category string `json:"associationCategory"`
-				ID       int    `json:"associationTypeId"`
-			} `json:"types"`
-		} `json:"associations"`
-	}
-	if !p.body(w, r, &in) || !p.valid(w, kind, in.Properties) {
+	var in hubspotInput
+	if !p.body(w, r, &in) {
 		return
 	}
-	if (kind == "notes" || kind == "tasks") && in.Properties["hs_timestamp"] == "" {
-		p.fail(w, http.StatusBadRequest, "VALIDATION_ERROR", "Error creating "+strings.ToUpper(kind)+". Some required properties were not set.", answer{
-			"errors": []answer{{"message": "required property hs_timestamp is missing", "code": "MISSING_PROPERTIES", "context": answer{"properties": []string{"hs_timestamp"}}}}})
+	rec, why := p.make(kind, in)
+	if why != nil {
+		p.refused(w, why)
 		return
-	}
-	if kind == "contacts" && in.Properties["email"] != "" {
-		if old := p.find(kind, "email", in.Properties["email"]); old != nil {
-			p.fail(w, http.StatusConflict, "CONFLICT", "Contact already exists. Existing ID: "+old.id, nil)
-			return
-		}
-	}
-	targets := map[int]string{202: "contacts", 190: "companies", 214: "deals", 228: "tickets"}
-	var links []hubspotLink
-	for _, a := range in.Associations {
-		to := ""
-		if len(a.Types) == 1 && a.Types[0].Category == "HUBSPOT_DEFINED" && kind == "notes" {
-			to = targets[a.Types[0].ID]
-		}
-		if to == "" || p.find(to, "hs_object_id", a.To.ID) == nil {
-			p.fail(w, http.StatusBadRequest, "VALIDATION_ERROR", fmt.Sprintf("The object %s is not valid, or not of the type that the association needs", a.To.ID), nil)
-			return
-		}
-		links = append(links, hubspotLink{toType: to, to: a.To.ID})
-	}
-	rec := p.add(kind, p.now(), in.Properties)
-	for _, l := range links {
-		p.link(kind, rec.id, l.toType, l.to)
 	}
 	p.send(w, http.StatusCreated, p.wire(kind, rec, slices.Sorted(maps.Keys(in.Properties))))
+}
+
+// make creates a record and its associations, or neither.
+func (p *hubspotPortal) make(kind string, in hubspotInput) (*hubspotRecord, *hubspotProblem) {
+	if why := p.valid(kind, in.Properties, nil); why != nil {
+		return nil, why
+	}
+	if slices.Contains([]string{"notes", "tasks", "calls", "meetings", "emails"}, kind) && in.Properties["hs_timestamp"] == "" {
+		return nil, &hubspotProblem{status: http.StatusBadRequest, category: "VALIDATION_ERROR", message: "Error creating " + strings.ToUpper(kind) + ". Some required properties were not set.",
+			errors: []answer{{"message": "required property hs_timestamp is missing", "code": "MISSING_PROPERTIES", "context": answer{"properties": []string{"hs_timestamp"}}}}}
+	}
+	for _, d := range p.properties[kind] {
+		if v := in.Properties[d.name]; d.unique && v != "" {
+			if old := p.find(kind, d.name, v); old != nil {
+				message := fmt.Sprintf("A %s with the %s %s already exists. Existing ID: %s", hubspotTypes()[kind].singular, d.name, v, old.id)
+				if kind == "contacts" {
+					message = "Contact already exists. Existing ID: " + old.id
+				}
+				return nil, &hubspotProblem{status: http.StatusConflict, category: "CONFLICT", message: message}
+			}
+		}
+	}
+	type end struct {
+		kind, id string
+		of       hubspotAssociation
+	}
+	var ends []end
+	for _, a := range in.Associations {
+		found := false
+		for to := range hubspotTypes() {
+			for _, of := range hubspotAssociations(kind, to) {
+				if len(a.Types) == 1 && a.Types[0].Category == of.category && a.Types[0].ID == of.id && p.find(to, "hs_object_id", a.To.ID) != nil {
+					ends, found = append(ends, end{to, a.To.ID, of}), true
+				}
+			}
+		}
+		if !found {
+			return nil, hubspotInvalid(fmt.Sprintf("The object %s is not valid, or not of the type that the association needs", a.To.ID))
+		}
+	}
+	properties := in.Properties
+	if len(p.pipelines[kind]) > 0 {
+		properties = maps.Clone(properties)
+		for _, name := range []string{"pipeline", "hs_pipeline"} {
+			if p.property(kind, name) != nil && properties[name] == "" {
+				properties[name] = p.pipelines[kind][0].id
+			}
+		}
+	}
+	rec := p.add(kind, p.now(), properties)
+	for _, e := range ends {
+		p.relate(kind, rec.id, e.kind, e.id, e.of)
+	}
+	return rec, nil
 }
 
 func (p *hubspotPortal) update(w http.ResponseWriter, r *http.Request, kind string) {
@@ -221,80 +301,41 @@ func (p *hubspotPortal) update(w http.ResponseWriter, r *http.Request, kind stri
 	if rec == nil {
 		return
 	}
-	var in struct {
-		Properties map[string]string `json:"properties"`
-	}
-	if !p.body(w, r, &in) || !p.valid(w, kind, in.Properties) {
+	var in hubspotInput
+	if !p.body(w, r, &in) {
 		return
 	}
-	for k, v := range in.Properties {
+	if why := p.change(kind, rec, in.Properties); why != nil {
+		p.refused(w, why)
+		return
+	}
+	p.send(w, http.StatusOK, p.wire(kind, rec, slices.Sorted(maps.Keys(in.Properties))))
+}
+
+// change sets properties of a record: all, or none.
+func (p *hubspotPortal) change(kind string, rec *hubspotRecord, properties map[string]string) *hubspotProblem {
+	if why := p.valid(kind, properties, rec); why != nil {
+		return why
+	}
+	for k, v := range properties {
+		if rec.properties[k] == v {
+			continue
+		}
 		if v == "" {
 			delete(rec.properties, k)
 		} else {
 			rec.properties[k] = v
 		}
+		rec.changes = append(rec.changes, hubspotChange{k, v, p.now().UTC()})
 	}
 	p.stampUp(rec, kind)
-	p.send(w, http.StatusOK, p.wire(kind, rec, slices.Sorted(maps.Keys(in.Properties))))
+	return nil
 }
 
+// archive puts a record away; one that is not there, or away already, is no error.
 func (p *hubspotPortal) archive(w http.ResponseWriter, r *http.Request, kind string) {
-	if rec := p.locate(w, r, kind); rec != nil {
+	if rec := p.find(kind, "hs_object_id", r.PathValue("id")); rec != nil {
 		rec.archived = true
-		w.WriteHeader(http.StatusNoContent)
 	}
-}
-
-func (p *hubspotPortal) link(fromType, from, toType, to string) {
-	p.links[hubspotLink{fromType, from, toType, to}] = true
-	p.links[hubspotLink{toType, to, fromType, from}] = true
-}
-
-func (p *hubspotPortal) associate(w http.ResponseWriter, r *http.Request, kind string) {
-	to, toID := hubspotType(r.PathValue("to")), r.PathValue("toID")
-	from := p.find(kind, "hs_object_id", r.PathValue("id"))
-	if to == "" || from == nil || p.find(to, "hs_object_id", toID) == nil {
-		p.fail(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "One or more objects to associate do not exist", nil)
-		return
-	}
-	p.link(kind, from.id, to, toID)
-	now := p.now().UTC().Format(time.RFC3339)
-	p.send(w, http.StatusOK, answer{
-		"status": "COMPLETE", "startedAt": now, "completedAt": now,
-		"results": []answer{{"from": answerOf("id", from.id), "to": answerOf("id", toID), "associationSpec": answer{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 1}}},
-	})
-}
-
-func (p *hubspotPortal) listOwners(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	limit, err := strconv.Atoi(q.Get("limit"))
-	if q.Get("limit") == "" {
-		limit, err = 100, nil
-	}
-	after, err2 := strconv.Atoi(q.Get("after"))
-	if q.Get("after") == "" {
-		after, err2 = 0, nil
-	}
-	if err != nil || err2 != nil || limit < 1 || limit > 500 || after < 0 {
-		p.fail(w, http.StatusBadRequest, "VALIDATION_ERROR", "Invalid limit or after", nil)
-		return
-	}
-	list := []answer{}
-	for _, o := range p.owners {
-		if e := q.Get("email"); e != "" && !strings.EqualFold(e, o.email) {
-			continue
-		}
-		a := answer{"id": o.id, "email": o.email, "type": "PERSON", "firstName": o.first, "lastName": o.last, "userId": 71920000 + len(list), "archived": false,
-			"createdAt": "2024-02-01T09:00:00.000Z", "updatedAt": "2026-10-01T09:00:00.000Z"}
-		if o.team != "" {
-			a["teams"] = []answer{{"id": "178203", "name": o.team, "primary": true}}
-		}
-		list = append(list, a)
-	}
-	from, to := min(after, len(list)), min(after+limit, len(list))
-	body := answer{"results": list[from:to]}
-	if to < len(list) {
-		body["paging"] = answer{"next": answer{"after": strconv.Itoa(to)}}
-	}
-	p.send(w, http.StatusOK, body)
+	w.WriteHeader(http.StatusNoContent)
 }

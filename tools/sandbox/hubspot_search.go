@@ -43,11 +43,10 @@ func (p *hubspotPortal) search(w http.ResponseWriter, r *http.Request, kind stri
 	if in.After == "" {
 		after, err = 0, nil
 	}
-	known := hubspotTypes()[kind].properties
 	for _, g := range in.Groups {
 		filters += len(g.Filters)
 		for _, f := range g.Filters {
-			if !strings.HasPrefix(f.Property, "associations.") && !slices.Contains(known, f.Property) {
+			if !strings.HasPrefix(f.Property, "associations.") && p.property(kind, f.Property) == nil {
 				refuse(fmt.Sprintf("There was a problem with the request. Property %q does not exist", f.Property))
 				return
 			}
