@@ -29,13 +29,20 @@ func readFault(r *upstream.Response) *fault.Error {
 		f.Kind = fault.NotPermitted
 		f.Message = "Pinecone wants the billing of the account settled first. A person has to do that; trying again will not help."
 	case r.Status == http.StatusForbidden:
-		f.Message = "Pinecone refused this: the key's role does not allow it, a quota is used up, or the index is protected."
+		f.Message = forbidden(f.Code, said)
+	case r.Status == http.StatusTooManyRequests && usedUp(f.Code, said):
+		f.Retryable = false
+		f.RetryAfter = 0
+		f.Message = "The account's Pinecone units for this month are used up. A person has to raise the limit; trying again will not help."
+	case r.Status == http.StatusTooManyRequests && wholeModel(said):
+		f.Message = "Pinecone's embedding models take so many tokens a minute, and they are used up. Send fewer or shorter texts at a time, or wait a minute."
+	case r.Status == http.StatusBadRequest && tooLong(said):
+		f.Message = "A text is longer than the model reads, or there are too many of them: pinecone_list_models shows its max_tokens and max_batch. Split the text."
+	case r.Status == http.StatusRequestEntityTooLarge:
+		f.Message = "The request is larger than the 2 MB that Pinecone takes. Send less at a time."
 	case r.Status == http.StatusPreconditionFailed:
 		f.Kind = fault.Conflict
 		f.Message = "Pinecone says that the index is not in a state for this. Look at it with pinecone_describe_index."
-	case r.Status == http.StatusTooManyRequests && usedUp(f.Code, said):
-		f.Retryable = false
-		f.Message = "The account's Pinecone units for this month are used up. A person has to raise the limit; trying again will not help."
 	case r.Status == http.StatusUnprocessableEntity:
 		f.Kind = fault.InvalidArguments
 	}
@@ -50,6 +57,33 @@ func readFault(r *upstream.Response) *fault.Error {
 func usedUp(code, said string) bool {
 	said = strings.ToLower(said)
 	return code == "QUOTA_EXCEEDED" || strings.Contains(said, "current month") || strings.Contains(said, "monthly")
+}
+
+// forbidden tells the three things apart that Pinecone means by 403.
+func forbidden(code, said string) string {
+	low := strings.ToLower(said)
+	switch {
+	case strings.Contains(low, "deletion protection"):
+		return "The index is protected against deletion. pinecone_configure_index with protect false takes that away, if the people who own the index agree."
+	case code == "QUOTA_EXCEEDED" || strings.Contains(low, "quota") || strings.Contains(low, "maximum number") || strings.Contains(low, "max number"):
+		return "The project's or the plan's quota is used up. A person has to raise it, or to make room; trying again will not help."
+	case strings.Contains(low, "role") || strings.Contains(low, "permission"):
+		return "The role of the Pinecone API key does not allow this. An admin of the Pinecone project has to make a key with another role (DataPlaneEditor to write records, ControlPlaneEditor to manage indexes)."
+	}
+	return "Pinecone refused this: the key's role does not allow it, a quota is used up, or the index is protected."
+}
+
+// wholeModel tells the limit on a model's tokens from one on requests.
+func wholeModel(said string) bool {
+	low := strings.ToLower(said)
+	return strings.Contains(low, "token") && strings.Contains(low, "minute")
+}
+
+// tooLong recognizes a refusal of inputs by their number or length.
+func tooLong(said string) bool {
+	low := strings.ToLower(said)
+	return strings.Contains(low, "token") && (strings.Contains(low, "exceed") || strings.Contains(low, "length")) ||
+		strings.Contains(low, "max input") || strings.Contains(low, "batch size")
 }
 
 // readError finds the vendor's code and text, cleaned, in an answer.

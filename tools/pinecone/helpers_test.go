@@ -1,10 +1,11 @@
 package pinecone
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"net/url"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func against(t *testing.T, h http.Handler, options ...toolstest.Option) *world {
 	t.Helper()
 	s := httptest.NewServer(official(t, h, options...))
 	t.Cleanup(s.Close)
-	return &world{t: t, svc: New(), url: s.URL, key: sandbox.NewPinecone().Secret}
+	return &world{t: t, svc: newService(time.Now, atOnce), url: s.URL, key: sandbox.NewPinecone().Secret}
 }
 
 func sandboxed(t *testing.T) *world {
@@ -38,30 +39,46 @@ func sandboxed(t *testing.T) *world {
 	return against(t, sandbox.NewPinecone(), toolstest.Answers())
 }
 
-// official divides the requests between the two descriptions. The one of the
+// official divides the requests between the three descriptions. The one of the
 // data plane describes the NDJSON of an upsert as a JSON array, which no NDJSON
 // can be; TestUpsertLines checks each line against the schema of a record's own.
+// What is sent in the version of the Documents API has no description: it is held
+// against the shapes in shapes_test.go.
 //
-// Its answers are held against the descriptions too, except where a test is about
-// the plain text in which the real gateways refuse, which they do not know.
+// Answers are held against the descriptions too, except where a test is about the
+// plain text in which the real gateways refuse, which they do not know.
 func official(t *testing.T, next http.Handler, options ...toolstest.Option) http.Handler {
 	t.Helper()
-	control := toolstest.Spec(t, "pinecone/db_control_2026-04.oas.yaml").Guard(t, "", next, options...)
-	data := toolstest.Spec(t, "pinecone/db_data_2026-04.oas.yaml").Guard(t, "", next, options...)
+	restored := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		whole, _ := r.Context().Value(wholePath{}).(*url.URL)
+		r.URL = whole
+		next.ServeHTTP(w, r)
+	})
+	guards := map[string]http.Handler{"": newShapes(t, restored)}
+	for _, file := range []string{"db_control", "db_data", "inference"} {
+		file = "pinecone/" + file + "_2026-04.oas.yaml"
+		guards[file] = toolstest.Spec(t, file).Guard(t, "", restored, options...)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("X-Pinecone-Api-Version"); got != "2026-04" {
+		if got := r.Header.Get("X-Pinecone-Api-Version"); got != "2026-04" && got != "2026-07" {
 			t.Errorf("%s %s: X-Pinecone-Api-Version is %q", r.Method, r.URL.Path, got)
 		}
-		switch {
-		case strings.HasPrefix(r.URL.Path, "/indexes"):
-			control.ServeHTTP(w, r)
-		case strings.HasSuffix(r.URL.Path, "/upsert") && r.Header.Get("Content-Type") == "application/x-ndjson":
-			next.ServeHTTP(w, r)
-		default:
-			data.ServeHTTP(w, r)
+		file, path := sandbox.PineconeDescribed(r)
+		whole := *r.URL
+		r = r.WithContext(context.WithValue(r.Context(), wholePath{}, &whole))
+		below := whole
+		if cut := len(whole.Path) - len(path); cut > 0 {
+			below.Path = path
+			if below.RawPath != "" {
+				below.RawPath = whole.RawPath[cut:]
+			}
 		}
+		r.URL = &below
+		guards[file].ServeHTTP(w, r)
 	})
 }
+
+type wholePath struct{}
 
 func (w *world) client() *upstream.Client {
 	return toolstest.Client(w.svc.Endpoint, w.url, toolstest.Static{Scheme: w.svc.Auth[vault.TypeAPIKey], Secret: w.key})
@@ -95,3 +112,6 @@ func faultOf(t *testing.T, err error) *fault.Error {
 type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
+
+// atOnce stands in for waiting.
+func atOnce(ctx context.Context, _ time.Duration) error { return ctx.Err() }

@@ -1,8 +1,6 @@
 package pinecone
 
 import (
-	"context"
-	"errors"
 	"net/url"
 	"regexp"
 	"slices"
@@ -21,9 +19,9 @@ const (
 
 // known is what calls to an index need to know of it.
 type known struct {
-	base      string // "https://tickets-c01b5b5.svc.us-east1-gcp.pinecone.io", vetted
-	textField string // the field that is embedded; "" where the index has no model
-	expires   time.Time
+	base string // "https://tickets-c01b5b5.svc.us-east1-gcp.pinecone.io", vetted
+	facts
+	expires time.Time
 }
 
 // hosts remembers indexes by credential: what one key may see says nothing about
@@ -86,70 +84,6 @@ func (h *hosts) drop(k hostKey) {
 	delete(h.m, k)
 }
 
-// resolve finds an index, from memory or by asking the control plane; fresh
-// tells which.
-func (s *service) resolve(ctx context.Context, c *upstream.Client, index string) (ix known, fresh bool, err error) {
-	k := keyFor(c, index)
-	if ix, ok := s.hosts.get(k); ok {
-		return ix, false, nil
-	}
-	model, err := getIndex(ctx, c, index)
-	if err != nil {
-		var f *fault.Error
-		if errors.As(err, &f) && f.Kind == fault.NotPermitted {
-			f.Message += " The key has to be allowed to describe the index as well (a control-plane viewer role), since that names the index's host."
-		}
-		return known{}, true, err
-	}
-	ix, err = s.learn(c, index, model)
-	return ix, true, err
-}
-
-// learn vets what the control plane said of an index and remembers it.
-func (s *service) learn(c *upstream.Client, index string, m indexModel) (known, error) {
-	if !m.Status.Ready {
-		s.hosts.drop(keyFor(c, index))
-		f := fault.New(fault.Conflict, "The index %s is not ready (%s). Try again in a minute.", index, upstream.Clean(m.Status.State, 40))
-		f.Retryable = true
-		return known{}, f
-	}
-	base, err := pin(c.BaseURL(), m.Host)
-	if err != nil {
-		return known{}, err
-	}
-	ix := known{base: base, textField: m.textField()}
-	s.hosts.put(keyFor(c, index), ix)
-	return ix, nil
-}
-
-// onIndex runs a request against an index's own host. An index that was made
-// anew has a new host: where the remembered one fails, it is looked up again, and
-// the request repeated if it went astray and certainly did nothing.
-func (s *service) onIndex(ctx context.Context, c *upstream.Client, index string, ix known, fresh bool, req upstream.Request, out any) error {
-	req.Host = ix.base
-	err := c.Do(ctx, req, out)
-	var f *fault.Error
-	if !errors.As(err, &f) || !astray(f) {
-		return err
-	}
-	s.hosts.drop(keyFor(c, index))
-	if fresh || !(req.Read || f.NotSent || f.Kind == fault.NotFound) {
-		return err
-	}
-	again, _, lookup := s.resolve(ctx, c, index)
-	if lookup != nil || again.base == ix.base {
-		return err
-	}
-	req.Host = again.base
-	return c.Do(ctx, req, out)
-}
-
-// astray reports whether a failure may mean that the host is no longer the
-// index's: no answer at all, or one that knows no such thing.
-func astray(f *fault.Error) bool {
-	return f.Kind == fault.NotFound || f.Kind == fault.UpstreamUnavailable && f.Status == 0
-}
-
 // A host of Pinecone's: labels of lower-case letters, digits and hyphens.
 var hostName = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
 
@@ -158,7 +92,8 @@ var hostName = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
 //
 // From the vendor's control plane only https hosts NAME.svc.….pinecone.io on
 // port 443 are taken. Where an admin has set another control plane (a proxy, a
-// local emulator, the sandbox), only that very host and port are.
+// local emulator, the sandbox), only that very host and port are, and below them
+// any plain path: one host can then serve several indexes.
 func pin(controlURL, host string) (string, error) {
 	refuse := func() (string, error) {
 		return "", fault.New(fault.UpstreamError, "Pinecone named a host for the index that is not one of its own (%s), so nothing was sent there. Tell the operator.", quote(upstream.Clean(host, 100)))
@@ -175,6 +110,10 @@ func pin(controlURL, host string) (string, error) {
 	} else {
 		scheme = base.Scheme
 	}
+	host, path, _ := strings.Cut(host, "/")
+	if path != "" {
+		path = "/" + path
+	}
 	name, port, hasPort := strings.Cut(host, ":")
 	if !hostName.MatchString(name) || hasPort && !digits(port) || len(name) > 253 {
 		return refuse()
@@ -184,7 +123,7 @@ func pin(controlURL, host string) (string, error) {
 	}
 	if isVendor(base) {
 		labels := strings.Split(name, ".")
-		if scheme != "https" || port != "443" ||
+		if scheme != "https" || port != "443" || path != "" ||
 			!strings.HasSuffix(name, ".pinecone.io") || !slices.Contains(labels[1:], "svc") {
 			return refuse()
 		}
@@ -194,11 +133,13 @@ func pin(controlURL, host string) (string, error) {
 	if basePort == "" {
 		basePort = defaultPort(base.Scheme)
 	}
-	if scheme != base.Scheme || name != strings.ToLower(base.Hostname()) || port != basePort {
+	if scheme != base.Scheme || name != strings.ToLower(base.Hostname()) || port != basePort || !plainPath.MatchString(path) {
 		return refuse()
 	}
-	return base.Scheme + "://" + base.Host, nil
+	return base.Scheme + "://" + base.Host + path, nil
 }
+
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_-]+){0,8}$`)
 
 func isVendor(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())

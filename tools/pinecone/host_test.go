@@ -30,6 +30,8 @@ func TestPin(t *testing.T) {
 		{local, "http://127.0.0.1:5080", local},
 		{"https://pinecone.proxy.example/v1", "pinecone.proxy.example", "https://pinecone.proxy.example"},
 		{"https://pinecone.proxy.example", "pinecone.proxy.example:443", "https://pinecone.proxy.example"},
+		{"https://pinecone.proxy.example/v1", "pinecone.proxy.example/v1/tickets_2", "https://pinecone.proxy.example/v1/tickets_2"},
+		{local, "127.0.0.1:5080/i/faq", local + "/i/faq"},
 
 		{vendor, "", ""},
 		{vendor, "169.254.169.254", ""},
@@ -63,6 +65,12 @@ func TestPin(t *testing.T) {
 		{vendor, "a%2esvc.x.pinecone.io", ""},
 		{vendor, strings.Repeat("a.", 130) + "svc.x.pinecone.io", ""},
 		{local, "127.0.0.1:5081", ""},
+		{local, "127.0.0.1:5080/../x", ""},
+		{local, "127.0.0.1:5080/a//b", ""},
+		{local, "127.0.0.1:5080/a?b=c", ""},
+		{local, "127.0.0.1:5080/a#b", ""},
+		{local, "127.0.0.1:5080/@evil.com", ""},
+		{local, "127.0.0.1:5080/%2e%2e", ""},
 		{local, "127.0.0.1", ""},
 		{local, "localhost:5080", ""},
 		{local, "https://127.0.0.1:5080", ""},
@@ -138,7 +146,7 @@ func TestHostsAreRememberedForAWhileByCredential(t *testing.T) {
 	var asked int
 	w := against(t, counting(sandbox.NewPinecone(), &asked))
 	c := &clock{t: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	w.svc = newService(c.now)
+	w.svc = newService(c.now, atOnce)
 	search := func(want int, why string) {
 		t.Helper()
 		must[Hits](w, "pinecone_search_records", `{"index":"support-tickets","text":"export"}`)
@@ -248,7 +256,7 @@ func TestAnIndexThatMovedIsFollowed(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "/upsert"):
 			return 201, ""
 		}
-		return 200, `{"result":{"hits":[]},"usage":{}}`
+		return 200, `{"result":{"hits":[{"_id":"1","_score":1,"fields":{}}]},"usage":{"read_units":1}}`
 	})
 	svc := New()
 	c := upstream.NewPool(net).Client(svc.Endpoint, toolstest.Static{Scheme: svc.Auth[vault.TypeAPIKey], Secret: "k"}, "id")

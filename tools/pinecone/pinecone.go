@@ -1,15 +1,22 @@
-// Package pinecone is the vector database Pinecone: which indexes there are, and
-// searching, fetching and upserting the records in them.
+// Package pinecone is the vector database Pinecone: indexes and their namespaces,
+// searching, reading and writing the records and documents in them, and the hosted
+// models.
 //
 // Pinecone is one host for the control plane and one more for each index. The
 // API key goes to whatever host the control plane names, so that answer is not
 // believed: see host.go. Vendor pages: docs.pinecone.io/reference/api/2026-04.
+//
+// An index keeps to the API that it was made with. Indexes of bare vectors and
+// those with a model of their own are spoken to in apiVersion. Those with a schema
+// of documents exist since documentsVersion, which is sent for them alone, and to
+// find out which kind an index is: see kind in index.go.
 package pinecone
 
 import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"toolvault/auth/scope"
@@ -27,25 +34,33 @@ const (
 	// oldest version that it still has. A stable version lives a year or more.
 	apiVersion = "2026-04"
 
+	// documentsVersion brought indexes with a schema and the Documents API.
+	documentsVersion = "2026-07"
+	versionHeader    = "X-Pinecone-Api-Version"
+
 	defaultNamespace = "__default__" // as it is spelled in paths
 )
 
 // service is what the handlers share.
-type service struct{ hosts *hosts }
+type service struct {
+	hosts *hosts
+	sleep func(context.Context, time.Duration) error // between two looks at an index that is being made
+}
 
 // New returns the service. It keeps the hosts of indexes that it has looked up,
 // so one value should serve all calls.
-func New() tools.Service { return newService(time.Now) }
+func New() tools.Service { return newService(time.Now, sleep) }
 
-func newService(now func() time.Time) tools.Service {
-	s := &service{hosts: newHosts(now)}
+func newService(now func() time.Time, sleep func(context.Context, time.Duration) error) tools.Service {
+	s := &service{hosts: newHosts(now), sleep: sleep}
 	return tools.Service{
 		Name:  name,
 		Title: title,
 		Endpoint: upstream.Endpoint{
 			Service: name,
 			BaseURL: control,
-			Header:  http.Header{"X-Pinecone-Api-Version": {apiVersion}},
+			Header:  http.Header{versionHeader: {apiVersion}},
+			Limits:  limits,
 			Fault:   readFault,
 		},
 		Scopes: scope.NewCatalog(name,
@@ -61,13 +76,13 @@ func newService(now func() time.Time) tools.Service {
 			vault.TypeAPIKey:       {Header: "Api-Key"},
 			vault.TypeServiceToken: {Header: "Api-Key"},
 		},
-		Tools: []tools.Tool{
-			tools.New("pinecone_list_indexes", s.listIndexes),
-			tools.New("pinecone_describe_index", s.describeIndex),
-			tools.New("pinecone_search_records", s.searchRecords),
-			tools.New("pinecone_fetch_records", s.fetchRecords),
-			tools.New("pinecone_upsert_records", s.upsertRecords),
-		},
+		Tools: slices.Concat(
+			s.indexTools(), s.adminTools(), s.namespaceTools(),
+			s.searchTools(), s.cascadeTools(), s.queryTools(), s.documentTools(),
+			s.fetchTools(), s.listTools(),
+			s.upsertTools(), s.updateTools(), s.deleteTools(),
+			s.modelTools(), s.inferenceTools(),
+		),
 		Probe: probe,
 	}
 }
@@ -75,7 +90,7 @@ func newService(now func() time.Time) tools.Service {
 // probe lists the indexes: the cheapest call that every control-plane key may
 // make. The API has no call that says whose key it is.
 func probe(ctx context.Context, c *upstream.Client) (string, error) {
-	list, err := getIndexes(ctx, c)
+	list, err := getIndexes(ctx, c, nil)
 	if err != nil {
 		return "", err
 	}
@@ -83,4 +98,16 @@ func probe(ctx context.Context, c *upstream.Client) (string, error) {
 		return "project with 1 index", nil
 	}
 	return fmt.Sprintf("project with %d indexes", len(list)), nil
+}
+
+// sleep waits, or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }

@@ -1,6 +1,7 @@
 package pinecone
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,7 +23,7 @@ func TestHandlersFitTheirSchemas(t *testing.T) { toolstest.FitsSchemas(t, New())
 func TestProbe(t *testing.T) {
 	w := sandboxed(t)
 	who, err := w.svc.Probe(context.Background(), w.client())
-	if err != nil || who != "project with 2 indexes" {
+	if err != nil || who != "project with 7 indexes" {
 		t.Errorf("got %q, %v", who, err)
 	}
 	w.key = "wrong"
@@ -32,19 +34,34 @@ func TestProbe(t *testing.T) {
 
 func TestListIndexesPagesByName(t *testing.T) {
 	w := sandboxed(t)
+	want := "faq help-articles keyword-notes product-docs product-images release-notes support-tickets"
+	var got []string
+	for cursor, n := "", 0; n == 0 || cursor != ""; n++ {
+		page := must[IndexList](w, "pinecone_list_indexes", fmt.Sprintf(`{"limit":3,"cursor":%q}`, cursor))
+		if page.Total != 7 || len(page.Indexes) > 3 || n > 3 {
+			t.Fatalf("page %d: %+v", n, page)
+		}
+		for _, i := range page.Indexes {
+			got = append(got, i.Name)
+		}
+		cursor = page.Next
+	}
+	if strings.Join(got, " ") != want {
+		t.Errorf("got %v", got)
+	}
+	list := must[IndexList](w, "pinecone_list_indexes", `{"name_contains":"TICKET"}`)
+	if len(list.Indexes) != 1 || !list.Indexes[0].Searchable || list.Indexes[0].TextField != "chunk_text" || list.Indexes[0].Kind != integrated {
+		t.Errorf("by name: %+v", list)
+	}
 	first := must[IndexList](w, "pinecone_list_indexes", `{"limit":1}`)
-	if len(first.Indexes) != 1 || first.Indexes[0].Name != "product-docs" || first.Next == "" || first.Total != 2 {
-		t.Fatalf("first page: %+v", first)
-	}
-	second := must[IndexList](w, "pinecone_list_indexes", `{"limit":1,"cursor":"`+first.Next+`"}`)
-	if len(second.Indexes) != 1 || second.Indexes[0].Name != "support-tickets" || second.Next != "" {
-		t.Errorf("second page: %+v", second)
-	}
-	if got := must[IndexList](w, "pinecone_list_indexes", `{"name_contains":"TICKET"}`); len(got.Indexes) != 1 || !got.Indexes[0].Searchable || got.Indexes[0].TextField != "chunk_text" {
-		t.Errorf("by name: %+v", got)
-	}
-	if _, err := w.call("pinecone_list_indexes", `{"cursor":"%%"}`); faultOf(t, err).Kind != fault.InvalidArguments {
-		t.Errorf("a made-up cursor: %v", err)
+	for name, args := range map[string]string{
+		"made up":       `{"cursor":"%%"}`,
+		"of another":    fmt.Sprintf(`{"name_contains":"s","cursor":%q}`, first.Next),
+		"of other tool": `{"cursor":"bm90aGluZyBoZXJl"}`,
+	} {
+		if _, err := w.call("pinecone_list_indexes", args); faultOf(t, err).Kind != fault.InvalidArguments {
+			t.Errorf("a cursor that is %s: %v", name, err)
+		}
 	}
 }
 
@@ -52,27 +69,105 @@ func TestDescribeIndexShowsItsNamespaces(t *testing.T) {
 	w := sandboxed(t)
 	must[Upserted](w, "pinecone_upsert_records", `{"index":"support-tickets","namespace":"drafts","records":[{"_id":"d1","chunk_text":"hello"}]}`)
 	d := must[Description](w, "pinecone_describe_index", `{"index":"support-tickets"}`)
-	if d.Model != "llama-text-embed-v2" || d.Where != "aws eu-west-1" || !d.Protected || d.Tags["team"] != "support" {
+	if d.Model != "llama-text-embed-v2" || d.Where != "aws eu-west-1" || !d.Protected || d.Tags["team"] != "support" || d.Kind != integrated {
 		t.Errorf("got %+v", d)
 	}
 	if len(d.Namespaces) != 2 || d.Namespaces[0] != (Namespace{"__default__", 12}) || d.Namespaces[1] != (Namespace{"drafts", 1}) {
 		t.Errorf("namespaces: %+v", d.Namespaces)
 	}
-	if !strings.Contains(d.Text(), "namespace __default__  12 records") {
+	if !strings.Contains(d.Text(), "namespace __default__  12 records") || !strings.Contains(d.Text(), "tag team: support") {
 		t.Errorf("text: %s", d.Text())
 	}
 	if d := must[Description](w, "pinecone_describe_index", `{"index":"product-docs"}`); d.State != "Initializing" || d.Namespaces != nil {
 		t.Errorf("an index that is being set up: %+v", d)
 	}
-	if _, err := w.call("pinecone_describe_index", `{"index":"nope"}`); faultOf(t, err).Kind != fault.NotFound || !strings.Contains(err.Error(), "Index nope not found.") {
-		t.Errorf("an unknown index: %v", err)
+	d = must[Description](w, "pinecone_describe_index", `{"index":"help-articles"}`)
+	if d.Kind != documents || len(d.Fields) != 3 || d.Fields[1] != (Field{"embedding", "dense_vector", "8 dimensions, cosine"}) || d.Fields[2] != (Field{"title", "string", "full text"}) {
+		t.Errorf("documents: %+v", d)
+	}
+	if d := must[Description](w, "pinecone_describe_index", `{"index":"product-images"}`); d.Kind != vectors || d.Fields != nil || len(d.Namespaces) != 2 {
+		t.Errorf("vectors: %+v", d)
+	}
+	kinds := map[string]string{}
+	for _, i := range must[IndexList](w, "pinecone_list_indexes", `{}`).Indexes {
+		kinds[i.Name] = i.Kind
+	}
+	if kinds["help-articles"] != documents || kinds["faq"] != integrated || kinds["product-images"] != vectors || kinds["keyword-notes"] != integrated {
+		t.Errorf("kinds: %v", kinds)
+	}
+}
+
+// Whether the older API shows indexes with a schema is not documented: both ways
+// are fine. And a control plane that does not speak the newer one has none.
+func TestIndexesThatOnlyOneAPIShows(t *testing.T) {
+	double := sandbox.NewPinecone()
+	hidden := against(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		old := r.Header.Get(versionHeader) == apiVersion
+		rec := httptest.NewRecorder()
+		double.ServeHTTP(rec, r)
+		switch {
+		case old && r.URL.Path == "/indexes/help-articles":
+			http.Error(rw, `{"status":404,"error":{"code":"NOT_FOUND","message":"Index help-articles not found."}}`, 404)
+			return
+		case old && r.URL.Path == "/indexes":
+			rec.Body = bytes.NewBuffer(regexp.MustCompile(`\{[^{]*"help-articles".*?"vector_type":"dense"\},`).ReplaceAll(rec.Body.Bytes(), nil))
+			if strings.Contains(rec.Body.String(), "help-articles") {
+				t.Error("it is not hidden")
+			}
+		}
+		for k, v := range rec.Header() {
+			rw.Header()[k] = v
+		}
+		rw.WriteHeader(rec.Code)
+		_, _ = rw.Write(rec.Body.Bytes())
+	}))
+	if d := must[Description](hidden, "pinecone_describe_index", `{"index":"help-articles"}`); d.Kind != documents || d.Where != "aws eu-west-1" || d.Namespaces[0].Records != 3 {
+		t.Errorf("described: %+v", d)
+	}
+	if got := must[Documents](hidden, "pinecone_search_documents", `{"index":"help-articles","query":"SSO"}`); len(got.Hits) != 1 {
+		t.Errorf("searched: %+v", got)
+	}
+	if got := must[IndexList](hidden, "pinecone_list_indexes", `{"name_contains":"help"}`); got.Total != 1 || got.Indexes[0].Kind != documents {
+		t.Errorf("listed: %+v", got)
+	}
+	for status, want := range map[int]fault.Kind{422: "", 503: fault.UpstreamUnavailable} {
+		older := against(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Header.Get(versionHeader) == documentsVersion {
+				rw.WriteHeader(status)
+				return
+			}
+			double.ServeHTTP(rw, r)
+		}))
+		_, err := older.call("pinecone_query_vectors", `{"index":"product-images","id":"img-lamp-1"}`)
+		if want == "" && err != nil || want != "" && faultOf(t, err).Kind != want {
+			t.Errorf("the newer API answers %d: %v", status, err)
+		}
+	}
+}
+
+func TestANameThatIsNearlyAnIndex(t *testing.T) {
+	w := sandboxed(t)
+	for index, want := range map[string]string{
+		"nope":            "There are: faq, help-articles",
+		"suport-tickets":  `Did you mean "support-tickets"?`,
+		"Support Tickets": `Did you mean "support-tickets"?`,
+		"tickets":         `Did you mean "support-tickets"?`,
+		"product":         "Did you mean one of product-docs, product-images?",
+		"../faq":          `Did you mean "faq"?`,
+	} {
+		for tool, more := range map[string]string{"pinecone_describe_index": "", "pinecone_search_records": `,"text":"x"`, "pinecone_delete_index": fmt.Sprintf(`,"confirm":%q`, index)} {
+			_, err := w.call(tool, fmt.Sprintf(`{"index":%q%s}`, index, more))
+			if f := faultOf(t, err); f.Kind != fault.NotFound || !strings.Contains(f.Message, want) {
+				t.Errorf("%s %s: %v", tool, index, err)
+			}
+		}
 	}
 }
 
 func TestSearchFindsWhatIsMeant(t *testing.T) {
 	w := sandboxed(t)
 	got := must[Hits](w, "pinecone_search_records", `{"index":"support-tickets","text":"Export to CSV times out","top_k":3}`)
-	if len(got.Hits) != 3 || got.ReadUnits != 1 || got.IndexedLSN == nil {
+	if len(got.Hits) != 3 || got.ReadUnits != 0 || got.IndexedLSN == nil {
 		t.Fatalf("got %+v", got)
 	}
 	for i, h := range got.Hits {
@@ -83,8 +178,12 @@ func TestSearchFindsWhatIsMeant(t *testing.T) {
 			t.Errorf("hit %d: score %v", i, h.Score)
 		}
 	}
-	if !strings.Contains(got.Text(), got.Hits[0].ID+"  chunk_text: ") {
+	if !strings.Contains(got.Text(), got.Hits[0].ID+"  chunk_text: «") {
 		t.Errorf("text: %s", got.Text())
+	}
+	got = must[Hits](w, "pinecone_search_records", `{"index":"support-tickets","text":"Export to CSV times out","top_k":3,"response_format":"detailed","rerank":{"model":"bge-reranker-v2-m3"}}`)
+	if got.ReadUnits != 1 || got.EmbedTokens != 5 || got.RerankUnits != 1 || !strings.Contains(got.Text(), "1 read units") {
+		t.Errorf("detailed: %+v", got)
 	}
 }
 
@@ -112,7 +211,7 @@ func TestSearchFiltersAndPicksFields(t *testing.T) {
 		}
 	}
 	_, err := w.call("pinecone_search_records", `{"index":"support-tickets","text":"x","filter":{"status":{"$like":"o"}}}`)
-	if f := faultOf(t, err); f.Kind != fault.InvalidArguments || f.Code != "INVALID_ARGUMENT" || !strings.Contains(f.Message, "$like is not a valid operator") {
+	if f := faultOf(t, err); f.Kind != fault.InvalidArguments || !f.NotSent || !strings.Contains(f.Message, "$like is not a valid operator") {
 		t.Errorf("an unknown operator: %+v", f)
 	}
 }
@@ -229,21 +328,18 @@ func TestUpsertLines(t *testing.T) {
 func TestUpsertRefusesBeforeItSends(t *testing.T) {
 	double := sandbox.NewPinecone()
 	w := against(t, double)
-	long := strings.Repeat("x", 39000)
-	var many []string
-	for i := range 96 {
-		many = append(many, fmt.Sprintf(`{"_id":"%d","chunk_text":"%s"}`, i, long))
-	}
 	for name, c := range map[string]struct{ records, want string }{
 		"no text":    {`[{"_id":"1","text":"wrong field"}]`, `"chunk_text"`},
-		"twice":      {`[{"_id":"1","chunk_text":"a"},{"_id":"1","chunk_text":"b"}]`, "same _id as records[0]"},
-		"too large":  {"[" + strings.Join(many, ",") + "]", "2 MB"},
+		"twice":      {`[{"_id":"1","chunk_text":"a"},{"_id":"1","chunk_text":"b"}]`, "same id as records[0]"},
+		"too large":  {`[{"_id":"1","chunk_text":"a"},{"_id":"2","chunk_text":"` + strings.Repeat("x", 41000) + `"}]`, "40 kB"},
 		"no id":      {`[{"chunk_text":"a"}]`, "_id"},
-		"nested":     {`[{"_id":"1","chunk_text":"a","m":{"a":1}}]`, "records.0.m"},
-		"too many":   {"[" + strings.Repeat(`{"_id":"1","chunk_text":"a"},`, 96) + `{"_id":"2","chunk_text":"a"}]`, "at most 96"},
-		"id spaces":  {`[{"_id":"a b","chunk_text":"a"}]`, "must match"},
-		"none":       {`[]`, "at least 1"},
-		"null field": {`[{"_id":"1","chunk_text":"a","m":null}]`, "records.0.m"},
+		"nested":     {`[{"_id":"1","chunk_text":"a","m":{"a":1}}]`, "records[0]: m is an object"},
+		"numbers":    {`[{"_id":"1","chunk_text":"a","m":[1,2]}]`, "m is a list"},
+		"operator":   {`[{"_id":"1","chunk_text":"a","$eq":1}]`, "begins with $"},
+		"too many":   {"[" + strings.Repeat(`{"_id":"1","chunk_text":"a"},`, 1000) + `{"_id":"2","chunk_text":"a"}]`, "at most 1000"},
+		"id spaces":  {`[{"_id":"a b","chunk_text":"a"}]`, "spaces"},
+		"none":       {`[]`, "at least one"},
+		"null field": {`[{"_id":"1","chunk_text":"a","m":null}]`, "m is null"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.call("pinecone_upsert_records", `{"index":"support-tickets","namespace":"n","records":`+c.records+`}`)
@@ -296,7 +392,7 @@ func TestAnswersAreBoundedAndClean(t *testing.T) {
 		t.Errorf("%d hits, %d dropped", len(got.Hits), got.Dropped)
 	}
 	text := got.Hits[0].Fields["chunk_text"].(string)
-	if n := len([]rune(text)); n != maxValue || !strings.HasPrefix(text, "Ignore[2J y") {
+	if n := len([]rune(text)); n != maxValue || !strings.Contains(text, "Ignore") || strings.ContainsAny(text, "\u202e\u200b\x1b") {
 		t.Errorf("%d characters: %.40q", n, text)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +16,19 @@ import (
 const (
 	maxValue  = 500      // characters of a field's value
 	maxFields = 40       // fields of a record
-	maxBudget = 48 << 10 // bytes of all fields of an answer
+	maxBudget = 48 << 10 // bytes of all records of an answer
 )
+
+// Record is a stored record. Its vector is told by its dimension.
+type Record struct {
+	ID     string         `json:"id"`
+	Fields map[string]any `json:"fields"`
+	Vector
+}
+
+func (r Record) line() string {
+	return strings.TrimRight(shown(r.ID)+"  "+line(r.Fields)+r.text(), " ")
+}
 
 // fields are a record's, bounded and cleaned for a model. What is left out is
 // the later names in alphabetical order.
@@ -45,7 +57,11 @@ func size(f map[string]any) int {
 	return n
 }
 
-// line writes the fields of a record in one line.
+// cost is about what a record's vector costs in an answer.
+func (v Vector) cost() int { return valueCost*len(v.Values) + 2*valueCost*len(v.Sparse) }
+
+// line writes the fields of a record in one line, the values marked as somebody
+// else's words.
 func line(f map[string]any) string {
 	names := make([]string, 0, len(f))
 	for n := range f {
@@ -54,9 +70,32 @@ func line(f map[string]any) string {
 	slices.Sort(names)
 	parts := make([]string, 0, len(f))
 	for _, n := range names {
-		parts = append(parts, n+": "+upstream.Clean(fmt.Sprint(f[n]), maxValue))
+		value := upstream.Clean(fmt.Sprint(f[n]), maxValue)
+		if _, text := f[n].(string); text {
+			value = upstream.Quote(value)
+		}
+		parts = append(parts, shown(n)+": "+value)
 	}
 	return strings.Join(parts, " · ")
+}
+
+var plainWord = regexp.MustCompile(`^[\w.:#/@+-]{1,100}$`)
+
+// shown is an id or a name in a text: as it is where it can be nothing else, marked
+// as somebody else's words where it could say something.
+func shown(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return upstream.Quote(upstream.Clean(s, 512))
+}
+
+func shownAll(all []string) string {
+	parts := make([]string, len(all))
+	for i, s := range all {
+		parts[i] = shown(s)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // lsn reads a log sequence number from a header: what is written is visible to
@@ -73,3 +112,40 @@ const (
 	headerWritten = "X-Pinecone-Request-Lsn"
 	headerIndexed = "X-Pinecone-Max-Indexed-Lsn"
 )
+
+// Seen says how far a read has seen the writes to its namespace.
+type Seen struct {
+	IndexedLSN *int64 `json:"indexed_lsn,omitempty"`
+	Fresh      *bool  `json:"fresh,omitempty"` // whether it saw the write that was asked for
+	Note       string `json:"note,omitempty"`
+}
+
+// judge compares with the write that the caller asked for.
+func (s *Seen) judge(wanted int64) {
+	if wanted == 0 {
+		return
+	}
+	if s.IndexedLSN == nil {
+		s.add("Pinecone did not say how far it is, so whether the write is in is not known.")
+		return
+	}
+	fresh := *s.IndexedLSN >= wanted
+	s.Fresh = &fresh
+	if !fresh {
+		s.add(fmt.Sprintf("Not fresh: this read has seen writes up to lsn %d, not yet %d. Ask again in a few seconds.", *s.IndexedLSN, wanted))
+	}
+}
+
+func (s *Seen) add(note string) {
+	if note == "" {
+		return
+	}
+	s.Note = strings.TrimSpace(s.Note + " " + note)
+}
+
+func (s Seen) end() string {
+	if s.Note == "" {
+		return ""
+	}
+	return s.Note + "\n"
+}

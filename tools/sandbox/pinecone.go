@@ -1,13 +1,12 @@
 package sandbox
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -17,50 +16,113 @@ import (
 // it may look and not write. NewPinecone's Secret may do both.
 const PineconeReader = "pcsk_sandbox_viewer_0f3a9c"
 
+// pineKnown reports whether the double speaks a version of the API: the classic ones
+// are the same here.
+func pineKnown(version string) bool {
+	switch version {
+	case "2025-04", "2025-10", "2026-01", pineconeVersion, pineconeDocuments:
+		return true
+	}
+	return false
+}
+
 const (
 	pineconeVersion   = "2026-04"
-	pineconeBatch     = 96
+	pineconeDocuments = "2026-07" // of indexes with a schema
 	pineconeDefaultNS = "__default__"
+	pineconeHome      = "support-tickets" // the index whose host is the double's own, without a path
 )
 
-// pinecone is a project with one index that embeds texts itself
-// ("support-tickets") and one that is still being set up. Both planes answer
-// under the double's own host.
+// pinecone is a project with indexes of every kind. Both planes answer under the
+// double's own host: the data plane of one index at its root, that of any other
+// below /i/NAME, which is the host that the control plane names for it.
 type pinecone struct {
-	editor string
-	mu     sync.Mutex
-	spaces map[string]*pineSpace // of support-tickets
+	editor  string
+	lag     int // reads that do not see a write yet
+	mu      sync.Mutex
+	indexes map[string]*pineIndex
 }
 
-// pineSpace is a namespace.
-type pineSpace struct {
-	records map[string]pineRecord
-	lsn     int64
+// pineIndex is an index. Its kind is told by what it has: a model ("integrated"), a
+// schema ("documents"), or neither ("vectors").
+type pineIndex struct {
+	name, model, textField     string
+	metric, vectorType, region string
+	cloud                      string
+	dimension                  int
+	protected                  bool
+	tags                       map[string]string
+	schema                     map[string]pineField
+	initializing, settles      bool // settles: is ready when it is next looked at
+	spaces                     map[string]*pineSpace
 }
 
-type pineRecord struct {
-	fields map[string]any // metadata, with the text
-	vector []float32
-}
+// PineconeLag makes each of the next reads of a namespace, after a write to it,
+// miss that write, n times, as the eventually consistent service does.
+func PineconeLag(n int) func(*pinecone) { return func(p *pinecone) { p.lag = n } }
 
-// NewPinecone is a double of Pinecone's control and data planes, seeded with
-// support tickets in the default namespace.
-func NewPinecone() *Double {
-	p := &pinecone{editor: "pcsk_sandbox_editor_7d21be", spaces: map[string]*pineSpace{}}
-	for _, t := range pineconeTickets() {
-		p.put(pineconeDefaultNS, t.id, t.fields())
+// NewPinecone is a double of Pinecone's control and data planes and of its
+// inference, seeded with an index of each kind: see pinecone_seed.go.
+func NewPinecone(options ...func(*pinecone)) *Double {
+	p := &pinecone{editor: "pcsk_sandbox_editor_7d21be", indexes: map[string]*pineIndex{}}
+	p.seed()
+	for _, o := range options {
+		o(p)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /indexes", p.control(p.listIndexes))
-	mux.HandleFunc("GET /indexes/{name}", p.control(p.describeIndex))
-	mux.HandleFunc("POST /describe_index_stats", p.data(false, p.stats))
-	mux.HandleFunc("GET /vectors/fetch", p.data(false, p.fetch))
-	mux.HandleFunc("POST /records/namespaces/{ns}/search", p.data(false, p.search))
-	mux.HandleFunc("POST /records/namespaces/{ns}/upsert", p.data(true, p.upsert))
+	p.controlPlane(mux)
+	p.inference(mux)
+	p.dataPlane(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		pineText(w, http.StatusNotFound, "404 page not found")
 	})
-	return &Double{Service: "pinecone", Handler: mux, Secret: p.editor}
+	return &Double{Service: "pinecone", Handler: p.byIndex(mux), Secret: p.editor, Snapshot: p.snapshot}
+}
+
+// PineconeDescribed tells which of the official descriptions a request to the
+// double falls under, "" for none (the 2026-07 API has no public one, and an upsert
+// of NDJSON is described as a JSON array), and its path there.
+func PineconeDescribed(r *http.Request) (file, path string) {
+	_, path = pineSplit(r.URL.Path)
+	switch {
+	case r.Header.Get("X-Pinecone-Api-Version") == pineconeDocuments, r.Header.Get("Content-Type") == "application/x-ndjson":
+		return "", path
+	case strings.HasPrefix(path, "/indexes"):
+		return "pinecone/db_control_2026-04.oas.yaml", path
+	case path == "/embed", path == "/rerank", strings.HasPrefix(path, "/models"):
+		return "pinecone/inference_2026-04.oas.yaml", path
+	}
+	return "pinecone/db_data_2026-04.oas.yaml", path
+}
+
+// pineSplit divides "/i/NAME/rest" into NAME and "/rest".
+func pineSplit(path string) (index, rest string) {
+	below, ok := strings.CutPrefix(path, "/i/")
+	if !ok {
+		return "", path
+	}
+	index, rest, _ = strings.Cut(below, "/")
+	return index, "/" + rest
+}
+
+type pineIndexKey struct{}
+
+// byIndex takes the index out of the path.
+func (p *pinecone) byIndex(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		index, path := pineSplit(r.URL.Path)
+		if index == "" {
+			index = pineconeHome
+		}
+		r = r.WithContext(context.WithValue(r.Context(), pineIndexKey{}, index))
+		url := *r.URL
+		url.Path = path
+		if url.RawPath != "" {
+			_, url.RawPath = pineSplit(url.RawPath)
+		}
+		r.URL = &url
+		next.ServeHTTP(w, r)
+	})
 }
 
 // The three shapes of an error.
@@ -85,25 +147,37 @@ func pineJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func (p *pinecone) control(next http.HandlerFunc) http.HandlerFunc {
+// pineBody reads a JSON body of at most 2 MB into v.
+func pineBody(w http.ResponseWriter, r *http.Request, v any) bool {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 2<<20))
+	dec.UseNumber()
+	return dec.Decode(v) == nil
+}
+
+func (p *pinecone) control(write bool, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if key := r.Header.Get("Api-Key"); key != p.editor && key != PineconeReader {
+		key, v := r.Header.Get("Api-Key"), r.Header.Get("X-Pinecone-Api-Version")
+		switch {
+		case key != p.editor && key != PineconeReader:
 			pineControl(w, http.StatusUnauthorized, "UNAUTHENTICATED", "Invalid API key.")
-			return
-		}
-		if v := r.Header.Get("X-Pinecone-Api-Version"); v != pineconeVersion {
+		case !pineKnown(v):
 			pineControl(w, http.StatusUnprocessableEntity, "INVALID_ARGUMENT", "Invalid or missing X-Pinecone-Api-Version header.")
-			return
+		case write && key != p.editor:
+			pineControl(w, http.StatusForbidden, "FORBIDDEN", "The API key's role ControlPlaneViewer does not allow this operation.")
+		default:
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			next(w, r)
 		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		next(w, r)
 	}
 }
 
-func (p *pinecone) data(write bool, next http.HandlerFunc) http.HandlerFunc {
+type pineHandler func(w http.ResponseWriter, r *http.Request, ix *pineIndex)
+
+// data guards an operation of the data plane. of tells which indexes have it.
+func (p *pinecone) data(write bool, of func(*pineIndex) string, next pineHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		key := r.Header.Get("Api-Key")
+		key, v := r.Header.Get("Api-Key"), r.Header.Get("X-Pinecone-Api-Version")
 		switch {
 		case key != p.editor && key != PineconeReader:
 			pineText(w, http.StatusUnauthorized, "Invalid API Key")
@@ -111,184 +185,106 @@ func (p *pinecone) data(write bool, next http.HandlerFunc) http.HandlerFunc {
 		case write && key != p.editor:
 			pineText(w, http.StatusForbidden, "Forbidden: the API key's role DataPlaneViewer does not allow writes.")
 			return
-		case r.Header.Get("X-Pinecone-Api-Version") != pineconeVersion:
+		case !pineKnown(v):
 			pineText(w, http.StatusBadRequest, "Invalid or missing X-Pinecone-Api-Version header.")
 			return
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		next(w, r)
-	}
-}
-
-// models are the indexes as the control plane shows them; host is the double's own.
-func (p *pinecone) models(host string) []map[string]any {
-	capacity := map[string]any{"mode": "OnDemand", "status": map[string]any{"state": "Ready"}}
-	where := map[string]any{"serverless": map[string]any{"cloud": "aws", "region": "eu-west-1", "read_capacity": capacity}}
-	return []map[string]any{
-		{
-			"name": "product-docs", "dimension": 1536, "metric": "cosine", "host": host, "vector_type": "dense",
-			"spec": where, "status": map[string]any{"ready": false, "state": "Initializing"},
-			"deletion_protection": "disabled",
-		},
-		{
-			"name": "support-tickets", "dimension": pineconeDimension, "metric": "cosine", "host": host, "vector_type": "dense",
-			"spec": where, "status": map[string]any{"ready": true, "state": "Ready"},
-			"deletion_protection": "enabled", "tags": map[string]any{"team": "support"},
-			"embed": map[string]any{
-				"model": "llama-text-embed-v2", "metric": "cosine", "dimension": pineconeDimension, "vector_type": "dense",
-				"field_map":        map[string]any{"text": "chunk_text"},
-				"read_parameters":  map[string]any{"input_type": "query", "truncate": "END"},
-				"write_parameters": map[string]any{"input_type": "passage", "truncate": "END"},
-			},
-		},
-	}
-}
-
-func (p *pinecone) listIndexes(w http.ResponseWriter, r *http.Request) {
-	pineJSON(w, http.StatusOK, map[string]any{"indexes": p.models(r.Host)})
-}
-
-func (p *pinecone) describeIndex(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	for _, m := range p.models(r.Host) {
-		if m["name"] == name {
-			pineJSON(w, http.StatusOK, m)
+		name, _ := r.Context().Value(pineIndexKey{}).(string)
+		ix := p.indexes[name]
+		if ix == nil || ix.initializing {
+			pineText(w, http.StatusNotFound, "404 page not found")
 			return
 		}
-	}
-	pineControl(w, http.StatusNotFound, "NOT_FOUND", "Index "+name+" not found.")
-}
-
-func (p *pinecone) stats(w http.ResponseWriter, _ *http.Request) {
-	spaces, total := map[string]any{}, 0
-	for name, s := range p.spaces {
-		spaces[name] = map[string]any{"vectorCount": len(s.records)}
-		total += len(s.records)
-	}
-	pineJSON(w, http.StatusOK, map[string]any{
-		"namespaces": spaces, "totalVectorCount": total, "dimension": pineconeDimension,
-		"metric": "cosine", "vectorType": "dense", "indexFullness": 0,
-	})
-}
-
-func (p *pinecone) fetch(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	ns := q.Get("namespace")
-	if ns == "" {
-		ns = pineconeDefaultNS
-	}
-	if len(q["ids"]) == 0 || len(q["ids"]) > 1000 {
-		pineRPC(w, http.StatusBadRequest, 3, "ids must have between 1 and 1000 entries.")
-		return
-	}
-	found := map[string]any{}
-	s := p.spaces[ns]
-	if s != nil {
-		for _, id := range q["ids"] {
-			if rec, ok := s.records[id]; ok {
-				found[id] = map[string]any{"id": id, "values": rec.vector, "metadata": rec.fields}
+		if of != nil {
+			if refused := of(ix); refused != "" {
+				pineRPC(w, http.StatusBadRequest, 9, refused)
+				return
 			}
 		}
-		w.Header().Set("X-Pinecone-Max-Indexed-Lsn", strconv.FormatInt(s.lsn, 10))
+		next(w, r, ix)
 	}
-	pineJSON(w, http.StatusOK, map[string]any{"vectors": found, "namespace": ns, "usage": map[string]any{"readUnits": 1}})
 }
 
-// put stores a record; the caller holds the lock, or nobody else knows p yet.
-func (p *pinecone) put(ns, id string, fields map[string]any) int64 {
-	s := p.spaces[ns]
-	if s == nil {
-		s = &pineSpace{records: map[string]pineRecord{}}
-		p.spaces[ns] = s
+func pineHasVectors(ix *pineIndex) string {
+	if ix.schema != nil {
+		return "This index has a schema and is served by the Documents API; vector and record operations are not supported on it."
 	}
-	text, _ := fields["chunk_text"].(string)
-	s.records[id] = pineRecord{fields: fields, vector: pineEmbed(text)}
-	s.lsn++
-	return s.lsn
+	return ""
 }
 
-func (p *pinecone) upsert(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Content-Type") != "application/x-ndjson" {
-		pineText(w, http.StatusUnsupportedMediaType, "Content-Type must be application/x-ndjson")
-		return
+func pineHasRecords(ix *pineIndex) string {
+	if ix.schema == nil && ix.model == "" {
+		return "Integrated inference is not configured for this index."
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 2<<20))
-	if err != nil {
-		pineRPC(w, http.StatusBadRequest, 3, "Request size exceeds the maximum of 2MB.")
-		return
-	}
-	lines, message := pineconeLines(body)
-	if message != "" { // all or nothing
-		pineRPC(w, http.StatusBadRequest, 3, message)
-		return
-	}
-	var lsn int64
-	for _, l := range lines {
-		lsn = p.put(r.PathValue("ns"), l.id, l.fields)
-	}
-	w.Header().Set("X-Pinecone-Request-Lsn", strconv.FormatInt(lsn, 10))
-	w.WriteHeader(http.StatusCreated)
+	return pineHasVectors(ix)
 }
 
-type pineLine struct {
-	id     string
-	fields map[string]any
+func pineHasDocuments(ix *pineIndex) string {
+	if ix.schema == nil {
+		return "This index has no document schema; use the vector operations."
+	}
+	return ""
 }
 
-// pineconeLines reads NDJSON; message says what is wrong with it.
-func pineconeLines(body []byte) (lines []pineLine, message string) {
-	sc := bufio.NewScanner(bytes.NewReader(body))
-	sc.Buffer(nil, 4<<20)
-	for sc.Scan() {
-		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
-			continue
-		}
-		dec := json.NewDecoder(bytes.NewReader(sc.Bytes()))
-		dec.UseNumber()
-		fields := map[string]any{}
-		if dec.Decode(&fields) != nil {
-			return nil, "Invalid JSON in line " + strconv.Itoa(len(lines)+1)
-		}
-		id, _ := fields["_id"].(string)
-		if id == "" {
-			id, _ = fields["id"].(string)
-		}
-		delete(fields, "_id")
-		if id == "" || len(id) > 512 {
-			return nil, "Record is missing a valid _id"
-		}
-		if text, _ := fields["chunk_text"].(string); text == "" {
-			return nil, "Record " + id + " is missing the field chunk_text of the index's field_map"
-		}
-		for name, v := range fields {
-			if !pineconeMetadata(v) {
-				return nil, "Metadata value of " + name + " must be a string, number, boolean or list of strings"
+// dataPlane is what an index's own host answers.
+func (p *pinecone) dataPlane(mux *http.ServeMux) {
+	mux.HandleFunc("POST /describe_index_stats", p.data(false, nil, p.stats))
+	mux.HandleFunc("GET /namespaces", p.data(false, nil, p.listNamespaces))
+	mux.HandleFunc("POST /namespaces", p.data(true, nil, p.createNamespace))
+	mux.HandleFunc("GET /namespaces/{ns}", p.data(false, nil, p.describeNamespace))
+	mux.HandleFunc("DELETE /namespaces/{ns}", p.data(true, nil, p.deleteNamespace))
+
+	mux.HandleFunc("POST /query", p.data(false, pineHasVectors, p.queryVectors))
+	mux.HandleFunc("GET /vectors/fetch", p.data(false, pineHasVectors, p.fetch))
+	mux.HandleFunc("POST /vectors/fetch_by_metadata", p.data(false, pineHasVectors, p.fetchByMetadata))
+	mux.HandleFunc("GET /vectors/list", p.data(false, pineHasVectors, p.listIDs))
+	mux.HandleFunc("POST /vectors/upsert", p.data(true, pineHasVectors, p.upsertVectors))
+	mux.HandleFunc("POST /vectors/update", p.data(true, pineHasVectors, p.updateVectors))
+	mux.HandleFunc("POST /vectors/delete", p.data(true, pineHasVectors, p.deleteVectors))
+
+	mux.HandleFunc("POST /records/namespaces/{ns}/search", p.data(false, pineHasRecords, p.search))
+	mux.HandleFunc("POST /records/namespaces/{ns}/upsert", p.data(true, pineHasRecords, p.upsert))
+
+	for method, next := range map[string]pineHandler{
+		"search": p.searchDocuments, "fetch": p.fetchDocuments, "list": p.listDocuments,
+		"upsert": p.upsertDocuments, "update": p.updateDocuments, "delete": p.deleteDocuments,
+	} {
+		write := method == "upsert" || method == "update" || method == "delete"
+		guarded := p.data(write, pineHasDocuments, next)
+		mux.HandleFunc("POST /namespaces/{ns}/documents/"+method, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Pinecone-Api-Version") != pineconeDocuments {
+				pineText(w, http.StatusNotFound, "404 page not found") // no other version knows it
+				return
+			}
+			guarded(w, r)
+		})
+	}
+}
+
+// snapshot is what the project holds.
+func (p *pinecone) snapshot() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := func(v any) string {
+		b, _ := json.Marshal(v)
+		return string(b)
+	}
+	all := map[string]string{}
+	for name, ix := range p.indexes {
+		all["index "+name] = text(map[string]any{
+			"model": ix.model, "field": ix.textField, "metric": ix.metric, "type": ix.vectorType, "dimension": ix.dimension,
+			"place": ix.cloud + " " + ix.region, "protected": ix.protected, "tags": ix.tags, "schema": ix.schema,
+		})
+		for ns, space := range ix.spaces {
+			all["namespace "+name+"/"+ns] = ""
+			for id, rec := range space.records {
+				all["record "+name+"/"+ns+"/"+id] = text([]any{rec.fields, rec.vector, rec.sparse})
 			}
 		}
-		lines = append(lines, pineLine{id, fields})
 	}
-	switch {
-	case len(lines) == 0:
-		return nil, "No records in the request"
-	case len(lines) > pineconeBatch:
-		return nil, "Batch size exceeds " + strconv.Itoa(pineconeBatch)
-	}
-	return lines, ""
+	return all
 }
 
-func pineconeMetadata(v any) bool {
-	switch v := v.(type) {
-	case string, json.Number, bool:
-		return true
-	case []any:
-		return !slices.ContainsFunc(v, func(e any) bool { _, ok := e.(string); return !ok })
-	}
-	return false
-}
-
-func pineconeWords(s string) []string {
-	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r > 127)
-	})
-}
+func pineKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

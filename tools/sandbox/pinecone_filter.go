@@ -3,10 +3,13 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // pineMatches evaluates a metadata filter of Pinecone's: $eq $ne $gt $gte $lt $lte
-// $in $nin $exists, $and and $or; keys side by side all have to hold.
+// $in $nin $exists, $match_… of documents, $and and $or; keys side by side all have
+// to hold.
 func pineMatches(filter, fields map[string]any) (bool, error) {
 	all := true
 	for key, want := range filter {
@@ -84,6 +87,8 @@ func pineCompare(op string, have any, there bool, want any) (bool, error) {
 			in = in || there && pineEqual(have, e)
 		}
 		return in == (op == "$in"), nil
+	case "$match_all", "$match_any", "$match_phrase":
+		return pineMatchWords(op, have, want)
 	case "$gt", "$gte", "$lt", "$lte":
 		b, ok := pineNumber(want)
 		if !ok {
@@ -93,6 +98,29 @@ func pineCompare(op string, have any, there bool, want any) (bool, error) {
 		return ok && (op == "$gt" && a > b || op == "$gte" && a >= b || op == "$lt" && a < b || op == "$lte" && a <= b), nil
 	}
 	return false, fmt.Errorf("%s is not a valid operator", op)
+}
+
+// pineMatchWords is what only indexes with a schema have.
+func pineMatchWords(op string, have, want any) (bool, error) {
+	text, ok := want.(string)
+	if !ok {
+		return false, fmt.Errorf("the value of %s must be a string", op)
+	}
+	field, _ := have.(string)
+	has, found := pineconeWords(field), 0
+	words := pineconeWords(text)
+	for _, word := range words {
+		if slices.Contains(has, word) {
+			found++
+		}
+	}
+	switch op {
+	case "$match_any":
+		return found > 0, nil
+	case "$match_all":
+		return found == len(words), nil
+	}
+	return strings.Contains(" "+strings.Join(has, " ")+" ", " "+strings.Join(words, " ")+" "), nil
 }
 
 // pineEqual compares a field with a value; a list equals each of its members.

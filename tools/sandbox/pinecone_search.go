@@ -1,12 +1,10 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"hash/fnv"
 	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -15,8 +13,8 @@ const pineconeDimension = 384
 // pineEmbed is a small real embedding: words and their letter triples are hashed
 // into a vector of unit length, so that texts which share words, or parts of
 // words, point the same way. It is the same on every machine.
-func pineEmbed(text string) []float32 {
-	sums := make([]float64, pineconeDimension)
+func pineEmbed(text string, dimension int) []float32 {
+	sums := make([]float64, dimension)
 	add := func(feature string, weight float64) {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(feature))
@@ -24,7 +22,7 @@ func pineEmbed(text string) []float32 {
 		if n>>63 == 1 {
 			weight = -weight
 		}
-		sums[n%pineconeDimension] += weight
+		sums[n%uint64(dimension)] += weight
 	}
 	for _, word := range pineconeWords(text) {
 		if pineStopWords[word] {
@@ -40,7 +38,7 @@ func pineEmbed(text string) []float32 {
 	for _, v := range sums {
 		length += v * v
 	}
-	out := make([]float32, pineconeDimension)
+	out := make([]float32, dimension)
 	if length == 0 {
 		return out
 	}
@@ -49,6 +47,29 @@ func pineEmbed(text string) []float32 {
 		out[i] = float32(v / length)
 	}
 	return out
+}
+
+// pineSparseEmbed gives each word a number and counts it.
+func pineSparseEmbed(text string) map[uint32]float32 {
+	out := map[uint32]float32{}
+	for _, word := range pineconeWords(text) {
+		if !pineStopWords[word] {
+			h := fnv.New32a()
+			_, _ = h.Write([]byte(word))
+			out[h.Sum32()]++
+		}
+	}
+	return out
+}
+
+func (s *pineSparse) sort() { slices.Sort(s.Indices) }
+
+// embed is what an integrated index makes of a text.
+func (ix *pineIndex) embed(text string) pineRecord {
+	if ix.vectorType == "sparse" {
+		return pineRecord{sparse: pineSparseEmbed(text)}
+	}
+	return pineRecord{vector: pineEmbed(text, ix.dimension)}
 }
 
 var pineStopWords = func() map[string]bool {
@@ -76,8 +97,14 @@ type pineQuery struct {
 			Text string `json:"text"`
 		} `json:"inputs"`
 		Vector *struct {
-			Values []float32 `json:"values"`
+			Values  []float32 `json:"values"`
+			Indices []uint32  `json:"sparse_indices"`
+			Weights []float32 `json:"sparse_values"`
 		} `json:"vector"`
+		Terms *struct {
+			Strategy string   `json:"strategy"`
+			Terms    []string `json:"terms"`
+		} `json:"match_terms"`
 	} `json:"query"`
 	Fields []string `json:"fields"`
 	Rerank *struct {
@@ -94,38 +121,29 @@ type pineHit struct {
 	rec   pineRecord
 }
 
-func (p *pinecone) search(w http.ResponseWriter, r *http.Request) {
+func (p *pinecone) search(w http.ResponseWriter, r *http.Request, ix *pineIndex) {
 	var q pineQuery
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
-	dec.UseNumber()
-	if err := dec.Decode(&q); err != nil {
+	if !pineBody(w, r, &q) {
 		pineRPC(w, http.StatusBadRequest, 3, "Invalid JSON in the request body")
 		return
 	}
-	s := p.spaces[r.PathValue("ns")]
-	if s == nil {
-		s = &pineSpace{}
-	}
-	vector, message := q.vector(s)
-	if q.Query.TopK < 1 || q.Query.TopK > 10000 {
+	records := ix.space(r.PathValue("ns")).read(w)
+	like, message := q.like(ix, records)
+	switch {
+	case q.Query.TopK < 1 || q.Query.TopK > 10000:
 		message = "top_k must be between 1 and 10000"
+	case q.Query.Terms != nil && ix.vectorType != "sparse":
+		message = "match_terms is supported only for sparse indexes with integrated embedding"
 	}
 	if message != "" {
 		pineRPC(w, http.StatusBadRequest, 3, message)
 		return
 	}
-	var hits []pineHit
-	for id, rec := range s.records {
-		ok, err := pineMatches(q.Query.Filter, rec.fields)
-		if err != nil {
-			pineRPC(w, http.StatusBadRequest, 3, err.Error())
-			return
-		}
-		if ok {
-			hits = append(hits, pineHit{id, pineDot(vector, rec.vector), rec})
-		}
+	hits, err := ix.rank(q.terms(ix, records), like, q.Query.Filter, q.Query.TopK)
+	if err != nil {
+		pineRPC(w, http.StatusBadRequest, 3, err.Error())
+		return
 	}
-	hits = pineBest(hits, q.Query.TopK)
 	usage := map[string]any{"read_units": 1}
 	if q.Query.Inputs != nil {
 		usage["embed_total_tokens"] = len(pineconeWords(q.Query.Inputs.Text))
@@ -147,23 +165,42 @@ func (p *pinecone) search(w http.ResponseWriter, r *http.Request) {
 		}
 		out = append(out, map[string]any{"_id": h.id, "_score": float32(h.score), "fields": fields})
 	}
-	w.Header().Set("X-Pinecone-Max-Indexed-Lsn", strconv.FormatInt(s.lsn, 10))
 	pineJSON(w, http.StatusOK, map[string]any{"result": map[string]any{"hits": out}, "usage": usage})
 }
 
-// vector is what is searched for: exactly one of a text, a vector and an id.
-func (q *pineQuery) vector(s *pineSpace) ([]float32, string) {
+// terms are the records whose text has all the terms that were asked for.
+func (q *pineQuery) terms(ix *pineIndex, records map[string]pineRecord) map[string]pineRecord {
+	if q.Query.Terms == nil {
+		return records
+	}
+	wanted := pineconeWords(strings.Join(q.Query.Terms.Terms, " "))
+	out := map[string]pineRecord{}
+	for id, rec := range records {
+		text, _ := rec.fields[ix.textField].(string)
+		has := pineconeWords(text)
+		if !slices.ContainsFunc(wanted, func(word string) bool { return !slices.Contains(has, word) }) {
+			out[id] = rec
+		}
+	}
+	return out
+}
+
+// like is what is searched for: exactly one of a text, a vector and an id.
+func (q *pineQuery) like(ix *pineIndex, records map[string]pineRecord) (pineRecord, string) {
 	switch {
 	case q.Query.Inputs != nil && q.Query.Inputs.Text != "":
-		return pineEmbed(q.Query.Inputs.Text), ""
-	case q.Query.Vector != nil && len(q.Query.Vector.Values) == pineconeDimension:
-		return q.Query.Vector.Values, ""
+		return ix.embed(q.Query.Inputs.Text), ""
 	case q.Query.Vector != nil:
-		return nil, "Vector dimension " + strconv.Itoa(len(q.Query.Vector.Values)) + " does not match the dimension of the index " + strconv.Itoa(pineconeDimension)
+		v := q.Query.Vector
+		var sparse *pineSparse
+		if v.Indices != nil {
+			sparse = &pineSparse{v.Indices, v.Weights}
+		}
+		return pineRecord{vector: v.Values, sparse: sparse.weights()}, ix.takes(v.Values, sparse)
 	case q.Query.ID != "":
-		return s.records[q.Query.ID].vector, ""
+		return records[q.Query.ID], ""
 	}
-	return nil, "One of inputs, vector or id is required"
+	return pineRecord{}, "One of inputs, vector or id is required"
 }
 
 // pineBest sorts by score, then id, so that an answer is the same each time.
@@ -182,36 +219,37 @@ func pineBest(hits []pineHit, n int) []pineHit {
 
 // rerank scores by the share of the query's words that the rank field has.
 func (q *pineQuery) rerank(hits []pineHit) ([]pineHit, string) {
-	switch q.Rerank.Model {
-	case "bge-reranker-v2-m3", "pinecone-rerank-v0":
-	default:
+	if m, ok := pineModelNamed(q.Rerank.Model); !ok || m.kind != "rerank" {
 		return nil, "Model '" + q.Rerank.Model + "' not found"
-	}
-	if len(q.Rerank.RankFields) != 1 {
+	} else if len(q.Rerank.RankFields) > m.rankFields {
 		return nil, "Model '" + q.Rerank.Model + "' takes one rank field"
 	}
 	text := q.Rerank.Query
 	if text == "" && q.Query.Inputs != nil {
 		text = q.Query.Inputs.Text
 	}
-	words := pineconeWords(text)
 	out := slices.Clone(hits)
 	for i, h := range out {
 		field, ok := h.rec.fields[q.Rerank.RankFields[0]].(string)
 		if !ok {
 			return nil, "Document " + h.id + " is missing the rank field '" + q.Rerank.RankFields[0] + "'"
 		}
-		has, found := pineconeWords(field), 0
-		for _, word := range words {
-			if slices.Contains(has, word) {
-				found++
-			}
-		}
-		out[i].score = float64(found) / float64(max(1, len(words)))
+		out[i].score = pineShare(text, field)
 	}
 	n := q.Rerank.TopN
 	if n == 0 {
 		n = q.Query.TopK
 	}
 	return pineBest(out, n), ""
+}
+
+// pineShare is how many of a query's words a text has, from 0 to 1.
+func pineShare(query, text string) float64 {
+	words, has, found := pineconeWords(query), pineconeWords(text), 0
+	for _, word := range words {
+		if slices.Contains(has, word) {
+			found++
+		}
+	}
+	return float64(found) / float64(max(1, len(words)))
 }

@@ -1,5 +1,91 @@
 package sandbox
 
+// seed fills the project: an index of each kind.
+//
+//	support-tickets  integrated, protected: past support tickets
+//	faq              integrated: questions and answers, to search beside the tickets
+//	keyword-notes    integrated and sparse
+//	product-images   vectors of 8 dimensions, in two namespaces
+//	release-notes    vectors of 1024 dimensions, made with multilingual-e5-large
+//	help-articles    documents: full text, and a vector of 8 dimensions
+//	product-docs     is still being set up
+func (p *pinecone) seed() {
+	add := func(ix *pineIndex) *pineIndex {
+		ix.cloud, ix.region, ix.spaces = "aws", "eu-west-1", map[string]*pineSpace{}
+		if ix.metric == "" {
+			ix.metric = "cosine"
+		}
+		if ix.vectorType == "" {
+			ix.vectorType = "dense"
+		}
+		p.indexes[ix.name] = ix
+		return ix
+	}
+	put := func(ix *pineIndex, ns, id string, rec pineRecord) { p.write(ix, ns).records[id] = rec }
+
+	add(&pineIndex{name: "product-docs", dimension: 1536, initializing: true})
+	tickets := add(&pineIndex{
+		name: pineconeHome, model: "llama-text-embed-v2", textField: "chunk_text", dimension: pineconeDimension,
+		protected: true, tags: map[string]string{"team": "support"},
+	})
+	for _, t := range pineconeTickets() {
+		put(tickets, "", t.id, tickets.record(t.fields()))
+	}
+	faq := add(&pineIndex{name: "faq", model: "llama-text-embed-v2", textField: "chunk_text", dimension: pineconeDimension})
+	for id, text := range map[string]string{
+		"faq-export":  "Why does my CSV export stop? Exports of more than 50,000 rows run in the background and arrive by e-mail.",
+		"faq-sso":     "How do I renew the SAML certificate? Upload the new one under Settings, Sign-in.",
+		"faq-invoice": "Where do I enter my VAT id? Under Settings, Billing; the next invoice has it.",
+	} {
+		put(faq, "", id, faq.record(map[string]any{"chunk_text": text, "source": "help centre"}))
+	}
+	notes := add(&pineIndex{name: "keyword-notes", model: "pinecone-sparse-english-v0", textField: "text", metric: "dotproduct", vectorType: "sparse"})
+	put(notes, "", "note-1", notes.record(map[string]any{"text": "Error E-4711 means that the disk of the export worker is full"}))
+	put(notes, "", "note-2", notes.record(map[string]any{"text": "Error E-0815 means that the licence has expired"}))
+
+	images := add(&pineIndex{name: "product-images", dimension: 8})
+	for _, one := range []struct {
+		id, name, colour string
+		price            int
+		vector           []float32
+	}{
+		{"img-chair-1", "Oak chair", "brown", 129, []float32{0.9, 0.1, 0, 0, 0.3, 0, 0, 0.1}},
+		{"img-chair-2", "Garden chair", "green", 59, []float32{0.8, 0.2, 0, 0.1, 0.1, 0, 0, 0.2}},
+		{"img-lamp-1", "Desk lamp", "black", 45, []float32{0, 0.1, 0.9, 0.2, 0, 0.1, 0, 0}},
+		{"img-table-1", "Oak table", "brown", 349, []float32{0.6, 0.1, 0.1, 0, 0.7, 0, 0.1, 0.1}},
+	} {
+		put(images, "", one.id, pineRecord{fields: map[string]any{"name": one.name, "colour": one.colour, "price": one.price}, vector: one.vector})
+	}
+	put(images, "season-2024", "img-parasol-1", pineRecord{fields: map[string]any{"name": "Parasol", "colour": "white", "price": 89}, vector: []float32{0.1, 0, 0, 0.9, 0, 0.2, 0, 0}})
+
+	releases := add(&pineIndex{name: "release-notes", dimension: 1024})
+	for id, text := range map[string]string{
+		"rel-24.9":  "CSV exports run in the background",
+		"rel-24.10": "Sign-in with passkeys",
+	} {
+		put(releases, "", id, pineRecord{fields: map[string]any{"text": text}, vector: pineEmbed(text, 1024)})
+	}
+
+	articles := add(&pineIndex{name: "help-articles", dimension: 8, schema: map[string]pineField{
+		"title":     {Type: "string", FullText: map[string]any{"language": "en", "stemming": false, "stop_words": false}},
+		"body":      {Type: "string", FullText: map[string]any{"language": "en", "stemming": false, "stop_words": false}},
+		"embedding": {Type: "dense_vector", Dimension: 8, Metric: "cosine"},
+	}})
+	for _, one := range []struct {
+		id, title, body, category string
+		year                      int
+		vector                    []float32
+	}{
+		{"art-1", "Exporting to CSV", "There is a limit of 50,000 rows for a CSV export.", "export", 2025, []float32{1, 0, 0, 0, 0, 0, 0, 0.1}},
+		{"art-2", "Exporting to Excel", "A cell holds 32,767 characters; longer comments are cut off at the limit.", "export", 2026, []float32{0.9, 0.3, 0, 0, 0, 0, 0, 0}},
+		{"art-3", "Signing in with SSO", "Upload the certificate of your identity provider.", "sign-in", 2024, []float32{0, 0, 1, 0, 0.1, 0, 0, 0}},
+	} {
+		put(articles, "", one.id, pineRecord{fields: map[string]any{
+			"title": one.title, "body": one.body, "category": one.category, "year": one.year, "embedding": pineAny(one.vector),
+		}})
+	}
+}
+
 // pineTicket is a past support ticket; all companies and people are made up.
 type pineTicket struct {
 	id, subject, text, status, customer, plan string
