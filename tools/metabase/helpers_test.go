@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"toolvault/tools"
@@ -20,6 +21,8 @@ type world struct {
 	svc tools.Service
 	url string
 	key string
+
+	allows func(scope string) bool // nil: everything
 }
 
 // against serves a handler as it is.
@@ -38,11 +41,23 @@ func sandboxed(t *testing.T) *world {
 
 func guarded(t *testing.T, h http.Handler) *world {
 	t.Helper()
-	return against(t, toolstest.Spec(t, "metabase/metabase-trimmed.json").Guard(t, "", h, toolstest.Answers()))
+	spec := toolstest.Spec(t, "metabase/metabase-trimmed.json")
+	whole, requests := spec.Guard(t, "", h, toolstest.Answers(), extra()), spec.Guard(t, "", h, extra())
+	return against(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/query/csv") { // the description has JSON for the answers of all formats
+			requests.ServeHTTP(rw, r)
+			return
+		}
+		whole.ServeHTTP(rw, r)
+	}))
 }
 
 func (w *world) client() *upstream.Client {
-	return toolstest.Client(w.svc.Endpoint, w.url, toolstest.Static{Scheme: w.svc.Auth[vault.TypeServiceToken], Secret: w.key})
+	c := toolstest.Client(w.svc.Endpoint, w.url, toolstest.Static{Scheme: w.svc.Auth[vault.TypeServiceToken], Secret: w.key})
+	if w.allows != nil {
+		c.Permit(w.allows)
+	}
+	return c
 }
 
 func (w *world) call(name, args string) (any, error) {
@@ -67,4 +82,22 @@ func faultOf(t *testing.T, err error) *fault.Error {
 		t.Fatalf("want a fault, got %v", err)
 	}
 	return f
+}
+
+// refused calls a tool that has to fail with a kind and a word.
+func (w *world) refused(kind fault.Kind, says, name, args string) {
+	w.t.Helper()
+	_, err := w.call(name, args)
+	if err == nil {
+		w.t.Errorf("%s %s: no error", name, args)
+		return
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		f = &fault.Error{Kind: fault.InvalidArguments, Message: err.Error()} // by the schema
+	}
+	if f.Kind != kind || !strings.Contains(f.Message, says) {
+		w.t.Errorf("%s %s: got %v, want %s with %q", name, args, err, kind, says)
+	}
+	toolstest.Harmless(w.t, f, 1200)
 }

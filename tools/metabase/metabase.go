@@ -1,18 +1,23 @@
 // Package metabase is the analytics tool Metabase: finding dashboards and
-// questions, running them, running SQL that only reads, and naming dashboards.
+// questions, running them, querying tables with and without SQL, and building
+// questions, dashboards, collections and alerts.
 //
 // Every instance has its own base URL, which an admin sets. Metabase itself does
 // not restrict the verbs of native SQL; guard.go does, on top of what the
-// database user may. Vendor pages: www.metabase.com/docs/latest/api.
+// database user may, and mbqlguard.go keeps SQL out of queries that are not SQL.
+// Nothing is deleted for good, and no permission, user or public link is touched.
+// Vendor pages: www.metabase.com/docs/latest/api.
 package metabase
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
@@ -24,11 +29,28 @@ const (
 	// sessionFor is how long a session lasts unless the instance says otherwise
 	// (MAX_SESSION_AGE, www.metabase.com/docs/latest/configuring-metabase/environment-variables).
 	sessionFor = 14 * 24 * time.Hour
+
+	// believed is how long what a name means is kept.
+	believed = 2 * time.Minute
 )
+
+// service is what calls share: what names meant a moment ago, by credential.
+type service struct {
+	now       func() time.Time
+	ids       *names.Cache[int64]
+	lists     *names.Cache[[]names.Named]
+	instances *names.Cache[instance]
+}
 
 // New returns the service. Its base URL is empty: there is no instance until an
 // admin names one.
-func New() tools.Service {
+func New() tools.Service { return newService(time.Now) }
+
+func newService(now func() time.Time) tools.Service {
+	s := &service{
+		now: now, ids: names.NewCache[int64](now, believed), lists: names.NewCache[[]names.Named](now, believed),
+		instances: names.NewCache[instance](now, 10*time.Minute),
+	}
 	return tools.Service{
 		Name:     name,
 		Title:    title,
@@ -50,14 +72,12 @@ func New() tools.Service {
 				Path: "/api/session", Name: "username", Password: "password", Token: "id", Life: sessionFor,
 			}},
 		},
-		Tools: []tools.Tool{
-			tools.New("metabase_search", located(search)),
-			tools.New("metabase_list_databases", located(listDatabases)),
-			tools.New("metabase_get_dashboard", located(getDashboard)),
-			tools.New("metabase_update_dashboard", located(updateDashboard)),
-			tools.New("metabase_run_question", located(runQuestion)),
-			tools.New("metabase_run_sql", located(runSQL)),
-		},
+		Tools: slices.Concat(
+			s.instanceTools(), s.searchTools(), s.collectionTools(), s.databaseTools(), s.tableTools(), s.fieldTools(),
+			s.questionTools(), s.questionWriteTools(), s.runTools(), s.queryTools(), s.sqlTools(), s.exportTools(),
+			s.dashboardTools(), s.dashboardRunTools(), s.dashboardWriteTools(), s.dashcardTools(), s.valuesTools(),
+			s.itemTools(), s.historyTools(), s.alertTools(), s.saveAlertTools(), s.subscriptionTools(),
+		),
 		Probe: probe,
 	}
 }
@@ -79,29 +99,9 @@ func nowhere() *fault.Error {
 	return f
 }
 
-// probe asks who the key belongs to. An administrator's key is worth a remark:
-// it may do everything.
-func probe(ctx context.Context, c *upstream.Client) (string, error) {
-	if c.BaseURL() == "" {
-		return "", nowhere()
-	}
-	var me struct {
-		Name      string `json:"common_name"`
-		Email     string `json:"email"`
-		Superuser bool   `json:"is_superuser"`
-	}
-	if err := c.Get(ctx, "/api/user/current", nil, &me); err != nil {
-		return "", err
-	}
-	if me.Name == "" && me.Email == "" {
-		return "", fault.New(fault.UpstreamError, "Metabase answered without a user. Is the address really Metabase's?")
-	}
-	who := "user " + upstream.Clean(me.Name, 100)
-	if me.Email != "" {
-		who += " <" + upstream.Clean(me.Email, 200) + ">"
-	}
-	if me.Superuser {
-		who += ", an administrator"
-	}
-	return who, nil
+// wrong is an invalid_arguments that was found before anything was changed.
+func wrong(format string, args ...any) *fault.Error {
+	f := fault.New(fault.InvalidArguments, format, args...)
+	f.NotSent = true
+	return f
 }

@@ -50,7 +50,7 @@ func TestSearch(t *testing.T) {
 	if len(got.Items) != 1 || got.Items[0].ID != 42 || got.Items[0].Collection != "Support" || got.Items[0].Link != w.url+"/dashboard/42" {
 		t.Errorf("got %+v", got)
 	}
-	if want := "dashboard 42  Support health  in Support  (Open tickets and how fast we answer)\n"; got.Text() != want {
+	if want := "dashboard 42  «Support health»  in «Support»  «Open tickets and how fast we answer»\n"; got.Text() != want {
 		t.Errorf("text %q", got.Text())
 	}
 	if got := must[Items](w, "metabase_search", `{"query":"support","archived":true}`); len(got.Items) != 1 || got.Items[0].ID != 44 {
@@ -111,13 +111,13 @@ func TestListDatabasesNeverShowsDetails(t *testing.T) {
 func TestGetDashboard(t *testing.T) {
 	w := sandboxed(t)
 	d := must[Dashboard](w, "metabase_get_dashboard", `{"id":42}`)
-	if d.Name != "Support health" || d.Collection != 3 || d.CollectedIn != "Support" || d.UpdatedAt != "2026-11-20T08:00:00Z" || len(d.Filters) != 1 {
+	if d.Name != "Support health" || d.Collection != 3 || d.CollectedIn != "Support" || d.UpdatedAt != "2026-11-20T08:00:00Z" || len(d.Filters) != 2 {
 		t.Errorf("got %+v", d)
 	}
 	if len(d.Cards) != 3 || *d.Cards[0].Question != 101 || d.Cards[2].Question != nil || d.Cards[2].Text != "Reviewed every Monday." {
 		t.Errorf("cards: %+v", d.Cards)
 	}
-	if text := d.Text(); !strings.Contains(text, "question 101  Tickets by status  bar\n") || !strings.Contains(text, "text: Reviewed every Monday.") {
+	if text := d.Text(); !strings.Contains(text, "card 501  question 101  «Tickets by status»  bar\n") || !strings.Contains(text, "text «Reviewed every Monday.»") {
 		t.Errorf("text: %s", text)
 	}
 	if _, err := w.call("metabase_get_dashboard", `{"id":9}`); faultOf(t, err).Kind != fault.NotFound {
@@ -208,7 +208,7 @@ func TestRunQuestion(t *testing.T) {
 	if got.Question != "Tickets by status" || got.Link != w.url+"/question/101" || got.Truncated || fmt.Sprint(got.Rows) != "[[open 4] [solved 68]]" {
 		t.Errorf("got %+v", got)
 	}
-	if want := "status | tickets\nopen   | 4\nsolved | 68\n"; !strings.HasSuffix(got.Text(), want) {
+	if want := "«status | tickets\nopen   | 4\nsolved | 68»\n"; !strings.HasSuffix(got.Text(), want) {
 		t.Errorf("text: %q", got.Text())
 	}
 	got = must[Rows](w, "metabase_run_question", `{"id":102,"limit":2}`)

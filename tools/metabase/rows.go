@@ -1,13 +1,17 @@
 package metabase
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
@@ -16,73 +20,8 @@ const (
 	maxValue   = 500      // characters of a value
 	maxColumns = 100      // of a table
 	maxRows    = 48 << 10 // bytes of an answer's rows
-	maxPad     = 30       // width to which a column of the text is padded
+	maxSkip    = 1_000_000
 )
-
-// Column is a column of a result.
-type Column struct {
-	Name string `json:"name"`
-	Type string `json:"type"` // Metabase's, e.g. "Integer", "Text", "DateTime"
-}
-
-// Rows is the answer of metabase_run_question and metabase_run_sql.
-type Rows struct {
-	Question  string   `json:"question,omitempty"`
-	Columns   []Column `json:"columns"`
-	Rows      [][]any  `json:"rows"`
-	Count     int      `json:"count"`     // rows in this answer
-	Truncated bool     `json:"truncated"` // there are more
-	Link      string   `json:"link,omitempty"`
-}
-
-// Text is a table, aligned as far as its values are short.
-func (r Rows) Text() string {
-	var b strings.Builder
-	if r.Question != "" {
-		fmt.Fprintf(&b, "%s  %s\n", r.Question, r.Link)
-	}
-	if len(r.Rows) == 0 {
-		b.WriteString("No rows.\n")
-		return b.String()
-	}
-	head := make([]string, len(r.Columns))
-	for i, c := range r.Columns {
-		head[i] = c.Name
-	}
-	table := [][]string{head}
-	for _, row := range r.Rows {
-		line := make([]string, len(row))
-		for i, v := range row {
-			if v != nil {
-				line[i] = upstream.Clean(fmt.Sprint(v), maxValue)
-			}
-		}
-		table = append(table, line)
-	}
-	width := make([]int, len(head))
-	for _, line := range table {
-		for i := range min(len(line), len(width)) {
-			width[i] = max(width[i], min(utf8.RuneCountInString(line[i]), maxPad))
-		}
-	}
-	for _, line := range table {
-		var text strings.Builder
-		for i, cell := range line {
-			if i > 0 {
-				text.WriteString(" | ")
-			}
-			text.WriteString(cell)
-			if i < len(width) {
-				text.WriteString(strings.Repeat(" ", max(0, width[i]-utf8.RuneCountInString(cell))))
-			}
-		}
-		b.WriteString(strings.TrimRight(text.String(), " ") + "\n")
-	}
-	if r.Truncated {
-		fmt.Fprintf(&b, "These are the first %d rows; there are more.\n", r.Count)
-	}
-	return b.String()
-}
 
 // column is a column as Metabase describes it.
 type column struct {
@@ -104,117 +43,146 @@ func (c column) clean() Column {
 	return Column{upstream.Clean(label, 100), upstream.Clean(strings.TrimPrefix(kind, "type/"), 60)}
 }
 
+// portion is which rows of an answer are wanted: limit of them, behind the skip
+// rows that an earlier call gave out, whose hash is sum. expected is how many
+// columns the question had when it last ran, 0: unknown.
+type portion struct {
+	limit, skip, expected int
+	sum                   string
+}
+
+// The API has no way to go on with the rows of a query. So a cursor says how many
+// rows were given out and what they were: the query runs again, and goes on only
+// if the same rows come again before. It never skips or repeats one unnoticed.
+
+// openRows reads such a cursor.
+func openRows(query any, cursor string, limit int) (portion, error) {
+	p := portion{limit: limit}
+	text, err := tools.OpenCursor(query, cursor)
+	if err != nil || text == "" {
+		return p, err
+	}
+	n, sum, _ := strings.Cut(text, " ")
+	p.skip, err = strconv.Atoi(n)
+	if p.sum = sum; err != nil || p.skip < 1 || p.skip > maxSkip || len(sum) != 2*sumBytes {
+		return p, wrong("The cursor is not one that this tool gave. Leave it out to start from the first row.")
+	}
+	return p, nil
+}
+
+const sumBytes = 12
+
+func sumOf(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:sumBytes]) }
+
 // reading is what has been read of a query's answer.
 type reading struct {
 	columns   []column
 	rows      [][]any
 	size      int
-	seen      int  // rows that have gone by
-	more      bool // rows that were left out, as far as known
+	seen      int  // rows that have gone by, those that were skipped included
+	more      bool // rows were left out
+	capped    int  // at so many rows Metabase stopped by itself
+	sum       string
 	status    string
-	message   string
+	message   json.RawMessage
 	errorType string
 	state     string
 }
 
-// errEnough ends the reading of an answer before its end.
-var errEnough = errors.New("enough rows")
-
 // readRows reads an answer of Metabase's, {"data":{"rows":[…],"cols":[…]},
-// "status":…}, keeping at most limit rows, and stops as soon as there is nothing
-// more to learn. The keys come in any order; Metabase sends rows before columns.
-// expected is how many columns the question had when it last ran, 0: unknown.
+// "status":…}, keeping no more than the rows that are wanted, and stops as soon
+// as there is nothing more to learn. The keys come in any order; Metabase sends
+// rows before columns.
 //
 // The status is 202 whether the query worked or not; a failed one is returned as
 // a fault, whose text is the message alone.
-func readRows(r io.Reader, limit, expected int) (*reading, error) {
+func readRows(r io.Reader, want portion) (*reading, error) {
 	got := &reading{rows: [][]any{}}
-	dec := json.NewDecoder(r)
-	err := object(dec, func(key string) error {
-		switch key {
-		case "data":
-			return got.data(dec, limit, expected)
-		case "status":
-			return decodeText(dec, &got.status)
-		case "error":
-			return decodeText(dec, &got.message)
-		case "error_type":
-			return decodeText(dec, &got.errorType)
-		case "state":
-			return decodeText(dec, &got.state)
-		}
-		return skip(dec)
-	})
-	if got.status == "failed" || err == nil && (got.message != "" || got.status == "" && got.columns == nil) {
-		return nil, queryFailed(got.errorType, got.state, got.message)
-	}
-	switch {
-	case err == nil, errors.Is(err, errEnough):
-		return got, nil
-	case got.seen > limit:
-		return got, nil // the rows asked for are here; the rest was too much or broke off
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return nil, fault.New(fault.UpstreamError, "Metabase's answer breaks off, or is larger than %d MB. Ask for less.", maxAnswer>>20).Because(err)
-	}
-	return nil, fault.New(fault.UpstreamError, "Metabase answered with something that is not a query's result. If it stays so, tell the operator to check services.metabase.base_url.").Because(err)
-}
-
-func (g *reading) data(dec *json.Decoder, limit, expected int) error {
-	return object(dec, func(key string) error {
-		switch key {
-		case "rows":
-			return g.readRows(dec, limit, expected)
-		case "cols":
-			return dec.Decode(&g.columns)
-		}
-		return skip(dec)
-	})
-}
-
-func (g *reading) readRows(dec *json.Decoder, limit, expected int) error {
-	t, err := dec.Token()
-	if err != nil || t == nil {
-		return err
-	}
-	if t != json.Delim('[') {
-		return errors.New("rows is not a list")
-	}
-	for dec.More() {
-		if g.seen >= limit || g.size > maxRows {
-			g.more = true
-			if g.columns != nil || expected > 0 && len(g.rows) > 0 && len(g.rows[0]) == min(expected, maxColumns) {
-				return errEnough
+	h := sha256.New()
+	var raw json.RawMessage // of the row at hand; its memory is used again
+	changed := false
+	each := func(dec *json.Decoder) error {
+		if got.full(want) {
+			got.more = true
+			if got.columns != nil || want.expected > 0 && len(got.rows) > 0 && len(got.rows[0]) == min(want.expected, maxColumns) {
+				return upstream.ErrEnough
 			}
-			g.seen++
-			if err := skip(dec); err != nil {
-				return err
-			}
-			continue
+			got.seen++
+			return nil
 		}
-		g.seen++
-		var cells []json.RawMessage
-		if err := dec.Decode(&cells); err != nil {
+		if err := dec.Decode(&raw); err != nil {
 			return err
 		}
-		row := make([]any, 0, min(len(cells), maxColumns))
-		for _, c := range cells[:min(len(cells), maxColumns)] {
-			v := upstream.CleanJSON(c, maxValue)
-			if s, ok := v.(string); ok {
-				g.size += len(s)
+		got.seen++
+		_, _ = h.Write(raw)
+		if got.seen <= want.skip {
+			if got.seen == want.skip && sumOf(h) != want.sum {
+				changed = true
+				return upstream.ErrEnough
 			}
-			g.size += 8
-			row = append(row, v)
+			return nil
 		}
-		g.rows = append(g.rows, row)
+		return got.keep(raw)
 	}
-	_, err = dec.Token()
-	return err
+	err := upstream.Items(r, "data.rows", each, upstream.Beside{
+		"data.cols": &got.columns, "data.rows_truncated": &got.capped,
+		"status": &got.status, "error": &got.message, "error_type": (*loose)(&got.errorType), "state": (*loose)(&got.state),
+	})
+	got.sum = sumOf(h)
+	said := wording(got.message)
+	switch {
+	case changed || err == nil && got.seen < want.skip && got.status != "failed":
+		return nil, fault.New(fault.Conflict, "The result has changed since the call that gave the cursor, so it cannot be gone on with. Leave the cursor out to start from the first row; an order that is the same each time helps.")
+	case got.status == "failed", err == nil && !got.more && (said != "" || got.status == "" && got.columns == nil && got.seen == 0):
+		return nil, queryFailed(got.errorType, got.state, said)
+	case err == nil, got.more:
+		return got, nil // where the rows asked for are here, the rest may have broken off
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fault.New(fault.UpstreamError, "Metabase's answer breaks off, or is larger than %d MB. Ask for less.", maxAnswer>>20).Because(err)
+	}
+	return nil, strange(err)
+}
+
+// strange is the fault of an answer that is not a query's result.
+func strange(err error) error {
+	f := *fault.From(err)
+	if f.Kind == fault.UpstreamError {
+		f.Message = "Metabase answered with something that is not a query's result. If it stays so, tell the operator to check services.metabase.base_url."
+	}
+	return &f
+}
+
+// full reports whether all that is wanted has been kept.
+func (g *reading) full(want portion) bool {
+	return g.seen >= want.skip+want.limit || g.size > maxRows
+}
+
+// keep takes one row.
+func (g *reading) keep(raw json.RawMessage) error {
+	var cells []json.RawMessage
+	if err := json.Unmarshal(raw, &cells); err != nil {
+		return fault.New(fault.UpstreamError, "A row is not a list.").Because(err)
+	}
+	row := make([]any, 0, min(len(cells), maxColumns))
+	for _, cell := range cells[:min(len(cells), maxColumns)] {
+		v := upstream.CleanJSON(cell, maxValue)
+		switch v := v.(type) {
+		case string:
+			g.size += len(v) + strings.Count(v, "\n") + strings.Count(v, `"`) + strings.Count(v, `\`)
+		case json.Number:
+			g.size += len(v)
+		}
+		g.size += 5
+		row = append(row, v)
+	}
+	g.rows = append(g.rows, row)
+	return nil
 }
 
 // answer is what was read as a result. Where the columns have not been read, the
 // question's own of an earlier run stand in.
-func (g *reading) answer(earlier []column) Rows {
-	out := Rows{Columns: []Column{}, Rows: g.rows, Count: len(g.rows), Truncated: g.more}
+func (g *reading) answer(query any, want portion, earlier []column) Rows {
+	out := Rows{Columns: []Column{}, Rows: g.rows, Count: len(g.rows), Truncated: g.more, skipped: want.skip}
 	columns := g.columns
 	if columns == nil {
 		columns = earlier
@@ -227,44 +195,35 @@ func (g *reading) answer(earlier []column) Rows {
 			out.Columns = append(out.Columns, Column{fmt.Sprintf("column %d", i+1), ""})
 		}
 	}
+	if len(columns) > maxColumns {
+		out.Note = fmt.Sprintf("There are %d columns; the first %d are shown.", len(columns), maxColumns)
+	}
+	switch {
+	case g.more && want.skip+len(g.rows) <= maxSkip:
+		out.Next = tools.Cursor(query, strconv.Itoa(want.skip+len(g.rows))+" "+g.sum)
+	case !g.more && g.capped > 0:
+		out.Truncated = true
+		out.Note = fmt.Sprintf("Metabase itself stops at %d rows. Narrow the query, or count and group instead; a saved question can be exported whole with metabase_export_question.", g.capped)
+	}
 	return out
 }
 
-// object reads a JSON object; each is called at every value and has to read it.
-func object(dec *json.Decoder, each func(key string) error) error {
-	t, err := dec.Token()
-	if err != nil || t == nil {
-		return err
-	}
-	if t != json.Delim('{') {
-		return errors.New("not an object")
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		if err := each(fmt.Sprint(key)); err != nil {
-			return err
-		}
-	}
-	_, err = dec.Token()
-	return err
-}
+// loose takes a value that should be a text; anything else counts as none.
+type loose string
 
-func skip(dec *json.Decoder) error {
-	var raw json.RawMessage
-	return dec.Decode(&raw)
-}
-
-// decodeText reads a value that should be a text; anything else counts as none.
-func decodeText(dec *json.Decoder, to *string) error {
-	var raw json.RawMessage
-	if err := dec.Decode(&raw); err != nil {
-		return err
-	}
-	if json.Unmarshal(raw, to) != nil && string(raw) != "null" {
-		*to = "unknown"
-	}
+func (l *loose) UnmarshalJSON(b []byte) error {
+	*l = loose(wording(b))
 	return nil
+}
+
+// wording is a JSON text, or a word for what is none; "" for null and nothing.
+func wording(raw json.RawMessage) string {
+	var s string
+	if len(raw) == 0 || string(raw) == "null" {
+		return ""
+	}
+	if json.Unmarshal(raw, &s) != nil {
+		return "unknown"
+	}
+	return s
 }

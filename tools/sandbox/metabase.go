@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -16,8 +14,8 @@ import (
 // may edit.
 const MetabaseReader = "mb_sandbox_viewer_5c1d"
 
-// metabase is an instance with one database, some saved questions and a few
-// dashboards in collections.
+// metabase is an instance with one database, some saved questions, dashboards in
+// collections, an alert and a subscription.
 type metabase struct {
 	editor      string // an API key
 	username    string // somebody who may edit, and logs in
@@ -27,31 +25,18 @@ type metabase struct {
 	tables      map[string]*metaTable
 	cards       []*metaCard
 	dashboards  []*metaDashboard
-	collections []metaCollection
+	collections []*metaCollection
+	alerts      []map[string]any // as the API shows them
+	pulses      []map[string]any
+	revisions   []metaRevision // oldest first
+	last        map[string]int64
 	now         time.Time // grows by a second with each change, so that answers are the same each time
 }
 
 type metaCollection struct {
-	id   int64
-	name string
-}
-
-type metaCard struct {
-	id                int64
+	id, parent        int64 // parent 0: the root
 	name, description string
-	collection        int64
-	display, sql      string
-	tags              []string // parameters of the SQL
 	archived          bool
-}
-
-type metaDashboard struct {
-	id                int64
-	name, description string
-	collection        int64 // 0: the root
-	archived          bool
-	updated           time.Time
-	cards             []map[string]any // dashcards as the API shows them
 }
 
 // NewMetabase is a double of a Metabase instance, with dashboard 42, "Support
@@ -60,14 +45,34 @@ func NewMetabase() *Double {
 	m := newMetabaseState()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/session", m.logIn)
-	mux.HandleFunc("GET /api/user/current", m.auth(m.me))
-	mux.HandleFunc("GET /api/database", m.auth(m.listDatabases))
-	mux.HandleFunc("GET /api/search", m.auth(m.search))
-	mux.HandleFunc("GET /api/card/{id}", m.auth(m.getCard))
-	mux.HandleFunc("POST /api/card/{id}/query", m.auth(m.runCard))
-	mux.HandleFunc("POST /api/dataset", m.auth(m.dataset))
-	mux.HandleFunc("GET /api/dashboard/{id}", m.auth(m.getDashboard))
-	mux.HandleFunc("PUT /api/dashboard/{id}", m.auth(m.putDashboard))
+	mux.HandleFunc("GET /api/session/properties", m.properties)
+	for pattern, handle := range map[string]func(w http.ResponseWriter, r *http.Request, edit bool){
+		"GET /api/user/current": m.me, "GET /api/user/recipients": m.recipients, "GET /api/search": m.search,
+
+		"GET /api/database": m.listDatabases, "GET /api/database/{id}/schemas": m.schemas, "GET /api/database/{id}/schema/{schema}": m.schema,
+		"GET /api/table/{id}/query_metadata": m.tableMetadata, "GET /api/field/{id}": m.getField,
+		"GET /api/field/{id}/values": m.fieldValues, "GET /api/field/{id}/search/{other}": m.searchField,
+
+		"GET /api/collection": m.listCollections, "GET /api/collection/{id}/items": m.collectionItems,
+		"POST /api/collection": m.postCollection, "PUT /api/collection/{id}": m.putCollection,
+
+		"GET /api/card/{id}": m.getCard, "POST /api/card": m.postCard, "PUT /api/card/{id}": m.putCard, "POST /api/card/{id}/copy": m.copyCard,
+		"GET /api/card/{id}/dashboards": m.cardDashboards,
+		"POST /api/card/{id}/query":     m.runCard, "POST /api/card/{id}/query/{format}": m.exportCard,
+		"GET /api/card/{id}/params/{key}/values": m.cardParameter, "POST /api/dataset": m.dataset,
+
+		"GET /api/dashboard/{id}": m.getDashboard, "POST /api/dashboard": m.postDashboard, "PUT /api/dashboard/{id}": m.putDashboard,
+		"POST /api/dashboard/{id}/copy": m.copyDashboard, "GET /api/dashboard/{id}/params/{key}/values": m.dashboardParameter,
+		"GET /api/dashboard/{id}/params/{key}/search/{query}":            m.dashboardParameter,
+		"POST /api/dashboard/{id}/dashcard/{dashcard}/card/{card}/query": m.runDashcard,
+
+		"GET /api/notification": m.listAlerts, "GET /api/notification/{id}": m.getAlert,
+		"POST /api/notification": m.postAlert, "PUT /api/notification/{id}": m.putAlert,
+		"GET /api/pulse": m.listPulses, "GET /api/pulse/{id}": m.getPulse, "POST /api/pulse": m.postPulse, "PUT /api/pulse/{id}": m.putPulse,
+		"GET /api/revision": m.listRevisions, "POST /api/revision/revert": m.revert,
+	} {
+		mux.HandleFunc(pattern, m.auth(handle))
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		metaText(w, http.StatusNotFound, "API endpoint does not exist.")
 	})
@@ -77,6 +82,7 @@ func NewMetabase() *Double {
 	})
 	return &Double{
 		Service: "metabase", Handler: mux, Secret: m.editor, Username: m.username, Password: m.password, ExpireTokens: m.expire,
+		Snapshot: m.snapshot,
 	}
 }
 
@@ -118,6 +124,38 @@ func (m *metabase) auth(next func(w http.ResponseWriter, r *http.Request, edit b
 	}
 }
 
+// body decodes a request; it answers itself where there is no JSON object. Numbers
+// stay as they were written.
+func metaBody(w http.ResponseWriter, r *http.Request) map[string]any {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
+	dec.UseNumber()
+	var body map[string]any
+	if dec.Decode(&body) != nil || body == nil {
+		metaJSON(w, http.StatusBadRequest, map[string]any{"message": "Malformed JSON in request body."})
+		return nil
+	}
+	return body
+}
+
+// next is a new id of a kind.
+func (m *metabase) next(kind string) int64 {
+	m.last[kind]++
+	return m.last[kind]
+}
+
+// tick is the time of a change.
+func (m *metabase) tick() time.Time {
+	m.now = m.now.Add(time.Second)
+	return m.now
+}
+
+func (m *metabase) properties(w http.ResponseWriter, _ *http.Request) {
+	metaJSON(w, http.StatusOK, map[string]any{
+		"version": map[string]any{"tag": "v0.63.1", "date": "2026-11-01"}, "site-url": "https://metabase.sandbox.example",
+		"site-name": "Sandbox", "report-timezone-short": "CET", "report-timezone-long": "Europe/Berlin",
+	})
+}
+
 func (m *metabase) me(w http.ResponseWriter, _ *http.Request, edit bool) {
 	name, id, groups := "Sandbox viewer", 12, []int{1, 4}
 	if edit {
@@ -129,26 +167,23 @@ func (m *metabase) me(w http.ResponseWriter, _ *http.Request, edit bool) {
 	})
 }
 
-func (m *metabase) listDatabases(w http.ResponseWriter, _ *http.Request, edit bool) {
-	native := map[bool]string{true: "write", false: "none"}[edit]
-	metaJSON(w, http.StatusOK, map[string]any{"total": 1, "data": []map[string]any{{
-		"id": metaDatabaseID, "name": "Support warehouse", "engine": "postgres", "native_permissions": native,
-		"is_sample": false, "initial_sync_status": "complete", "timezone": "UTC", "features": []string{"basic-aggregations"},
-	}}})
+// metaPeople are who can be sent something.
+func metaPeople() []map[string]any {
+	return []map[string]any{
+		{"id": int64(1), "common_name": "Ana Costa", "first_name": "Ana", "last_name": "Costa", "email": "ana@sandbox.example"},
+		{"id": int64(2), "common_name": "Ben Okoye", "first_name": "Ben", "last_name": "Okoye", "email": "ben@sandbox.example"},
+	}
 }
 
-func (m *metabase) collectionName(id int64) string {
-	for _, c := range m.collections {
-		if c.id == id {
-			return c.name
-		}
-	}
-	return ""
+func (m *metabase) recipients(w http.ResponseWriter, _ *http.Request, _ bool) {
+	metaJSON(w, http.StatusOK, map[string]any{"data": metaPeople(), "total": len(metaPeople())})
 }
 
 // metaID reads the id in a path; 0 where it is none.
-func metaID(r *http.Request) int64 {
-	n, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
+func metaID(r *http.Request) int64 { return metaNumber(r.PathValue("id")) }
+
+func metaNumber(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
 	return n
 }
 
@@ -159,75 +194,22 @@ func metaNull(id int64) any {
 	return id
 }
 
-func (m *metabase) search(w http.ResponseWriter, r *http.Request, _ bool) {
-	q := r.URL.Query()
-	limit, offset := 50, 0
-	for name, to := range map[string]*int{"limit": &limit, "offset": &offset} {
-		if v := q.Get(name); v != "" {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 0 {
-				metaInvalid(w, name, "value must be an integer greater or equal to than zero.")
-				return
-			}
-			*to = n
-		}
+// metaOrNull is a text, or null.
+func metaOrNull(text string) any {
+	if text == "" {
+		return nil
 	}
-	archived := q.Get("archived") == "true"
-	wanted := func(model string) bool { return len(q["models"]) == 0 || slices.Contains(q["models"], model) }
-	var all []map[string]any
-	add := func(model string, id, collection int64, name, description string, hidden bool) {
-		if hidden != archived || !wanted(model) || !metaFits(q.Get("q"), name+" "+description) {
-			return
-		}
-		item := map[string]any{
-			"id": id, "model": model, "name": name, "description": nil, "archived": hidden,
-			"collection_id": metaNull(collection), "collection": map[string]any{"id": metaNull(collection), "name": metaNull(0)},
-			"can_write": true,
-		}
-		if description != "" {
-			item["description"] = description
-		}
-		if n := m.collectionName(collection); n != "" {
-			item["collection"] = map[string]any{"id": collection, "name": n}
-		}
-		if model == "card" || model == "table" {
-			item["database_id"] = metaDatabaseID
-		}
-		all = append(all, item)
-	}
-	byDatabase := q.Get("table_db_id")
-	if byDatabase == "" {
-		for _, d := range m.dashboards {
-			add("dashboard", d.id, d.collection, d.name, d.description, d.archived)
-		}
-		for _, c := range m.collections {
-			add("collection", c.id, c.id, c.name, "", false)
-		}
-		add("database", metaDatabaseID, 0, "Support warehouse", "", false)
-	}
-	if byDatabase == "" || byDatabase == strconv.Itoa(metaDatabaseID) {
-		for _, c := range m.cards {
-			add("card", c.id, c.collection, c.name, c.description, c.archived)
-		}
-		for i, name := range metaTableOrder {
-			add("table", int64(i+1), 0, name, "", false)
-		}
-	}
-	total := len(all)
-	from := min(offset, total)
-	metaJSON(w, http.StatusOK, map[string]any{
-		"data": append([]map[string]any{}, all[from:min(from+limit, total)]...), "total": total,
-		"limit": limit, "offset": offset, "models": q["models"],
-	})
+	return text
 }
 
-// metaFits reports whether each word of the query begins a word of the text.
-func metaFits(query, text string) bool {
-	words := strings.Fields(strings.ToLower(text))
-	for _, q := range strings.Fields(strings.ToLower(query)) {
-		if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, q) }) {
-			return false
-		}
+// metaInt is a number of a request's body; 0 for null and for what is none.
+func metaInt(v any) int64 {
+	switch v := v.(type) {
+	case json.Number:
+		n, _ := v.Int64()
+		return n
+	case int64:
+		return v
 	}
-	return true
+	return 0
 }

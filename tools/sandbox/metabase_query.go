@@ -4,32 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
 const metaRowLimit = 2000 // rows of a query without aggregation
 
-func (m *metabase) runCard(w http.ResponseWriter, r *http.Request, _ bool) {
-	c := m.findCard(w, r)
-	if c == nil {
-		return
-	}
-	var body struct {
-		Parameters []metaParameter `json:"parameters"`
-	}
-	if json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&body) != nil {
-		metaJSON(w, http.StatusBadRequest, map[string]any{"message": "Malformed JSON in request body."})
-		return
-	}
-	m.run(w, c.sql, body.Parameters, metaRowLimit)
-}
-
-// metaParameter gives a template tag a value.
+// metaParameter gives a template tag or a field a value.
 type metaParameter struct {
-	ID     string `json:"id"`
-	Type   string `json:"type"`
-	Target []any  `json:"target"`
-	Value  any    `json:"value"`
+	Target []any
+	Value  any
 }
 
 // tag is the template tag that the target names, ["variable",["template-tag",x]].
@@ -43,72 +27,121 @@ func (p metaParameter) tag() string {
 	return ""
 }
 
-func (m *metabase) dataset(w http.ResponseWriter, r *http.Request, edit bool) {
-	var q struct {
-		Database    int64  `json:"database"`
-		Type        string `json:"type"`
-		Constraints struct {
-			Max  int `json:"max-results"`
-			Bare int `json:"max-results-bare-rows"`
-		} `json:"constraints"`
-		Native struct {
-			Query string                     `json:"query"`
-			Tags  map[string]json.RawMessage `json:"template-tags"`
-		} `json:"native"`
-		Parameters []metaParameter `json:"parameters"`
+func metaParameters(body map[string]any) []metaParameter {
+	list, _ := body["parameters"].([]any)
+	var all []metaParameter
+	for _, v := range list {
+		p, _ := v.(map[string]any)
+		target, _ := p["target"].([]any)
+		all = append(all, metaParameter{target, p["value"]})
 	}
-	if json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&q) != nil {
-		metaJSON(w, http.StatusBadRequest, map[string]any{"message": "Malformed JSON in request body."})
+	return all
+}
+
+// execute runs a query of the old shape.
+func (m *metabase) execute(query map[string]any, parameters []metaParameter) (*metaTable, error) {
+	if native, ok := query["native"].(map[string]any); ok {
+		sql, _ := native["query"].(string)
+		values := map[string]any{}
+		for _, p := range parameters {
+			values[p.tag()] = p.Value
+		}
+		return m.query(metaOptional(sql, values), values)
+	}
+	inner, ok := query["query"].(map[string]any)
+	if !ok {
+		return nil, &metaSQLError{"Invalid query: it has neither native nor query.", "invalid-query", ""}
+	}
+	return m.mbql(inner, parameters, 0)
+}
+
+var (
+	metaClause = regexp.MustCompile(`\[\[(.*?)\]\]`)
+	metaTag    = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
+)
+
+// metaOptional drops the clauses in [[ ]] whose parameters have no value.
+func metaOptional(sql string, values map[string]any) string {
+	return metaClause.ReplaceAllStringFunc(sql, func(clause string) string {
+		for _, tag := range metaTag.FindAllStringSubmatch(clause, -1) {
+			if _, ok := values[tag[1]]; !ok {
+				return ""
+			}
+		}
+		return strings.Trim(clause, "[]")
+	})
+}
+
+func (m *metabase) dataset(w http.ResponseWriter, r *http.Request, edit bool) {
+	body := metaBody(w, r)
+	if body == nil {
 		return
 	}
-	switch {
-	case q.Database != metaDatabaseID:
+	if metaInt(body["database"]) != metaDatabaseID {
 		metaMissing(w)
-	case q.Type != "native" || q.Native.Query == "":
-		metaFailed(w, "Only native queries are understood here.", "unsupported-feature", "")
-	case !edit:
-		metaFailed(w, "You do not have permissions to run this query.", "missing-required-permissions", "")
-	default:
-		for _, p := range q.Parameters {
-			if _, ok := q.Native.Tags[p.tag()]; !ok {
-				metaFailed(w, "Invalid parameter: there is no template tag "+p.tag(), "invalid-parameter", "")
+		return
+	}
+	query := metaLegacy(body)
+	native, isNative := query["native"].(map[string]any)
+	switch {
+	case query == nil:
+		metaFailed(w, &metaSQLError{"Only native queries and MBQL are understood here.", "unsupported-feature", ""})
+		return
+	case isNative && !edit:
+		metaFailed(w, &metaSQLError{"You do not have permissions to run this query.", "missing-required-permissions", ""})
+		return
+	}
+	if isNative {
+		tags, _ := native["template-tags"].(map[string]any)
+		for _, p := range metaParameters(body) {
+			if _, ok := tags[p.tag()]; !ok {
+				metaFailed(w, &metaSQLError{"Invalid parameter: there is no template tag " + p.tag(), "invalid-parameter", ""})
 				return
 			}
 		}
-		limit := metaRowLimit
-		for _, n := range []int{q.Constraints.Max, q.Constraints.Bare} {
-			if n > 0 {
-				limit = min(limit, n)
-			}
-		}
-		m.run(w, q.Native.Query, q.Parameters, limit)
 	}
+	limit := metaRowLimit
+	bounds, _ := body["constraints"].(map[string]any)
+	for _, key := range []string{"max-results", "max-results-bare-rows"} {
+		if n := metaInt(bounds[key]); n > 0 {
+			limit = min(limit, int(n))
+		}
+	}
+	m.answer(w, query, metaParameters(body), limit)
 }
 
-// run answers 202 whether the query worked or not, with the rows before the
-// columns and the status last, as Metabase's stream does.
-func (m *metabase) run(w http.ResponseWriter, sql string, parameters []metaParameter, limit int) {
-	values := map[string]any{}
-	for _, p := range parameters {
-		values[p.tag()] = p.Value
-	}
-	result, err := m.query(sql, values)
-	if err != nil {
-		var e *metaSQLError
-		if !errors.As(err, &e) {
-			e = &metaSQLError{message: err.Error()}
-		}
-		metaFailed(w, e.message, e.kind, e.state)
-		return
-	}
-	rows := result.rows[:min(len(result.rows), limit)]
-	cols := make([]map[string]any, 0, len(result.columns))
-	for _, c := range result.columns {
+// cols are the columns as a result has them.
+func (t *metaTable) cols() []map[string]any {
+	cols := make([]map[string]any, 0, len(t.columns))
+	for i, c := range t.columns {
 		cols = append(cols, map[string]any{
-			"name": c.name, "display_name": c.name, "base_type": c.kind, "effective_type": c.kind,
+			"name": c.name, "display_name": t.heads()[i], "base_type": c.kind, "effective_type": c.kind,
 			"semantic_type": nil, "field_ref": []any{"field", c.name, map[string]any{"base-type": c.kind}},
 		})
 	}
+	return cols
+}
+
+// heads are the columns' names as people see them: of SQL as it names them.
+func (t *metaTable) heads() []string {
+	heads := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		if heads[i] = c.name; t.built {
+			heads[i] = metaTitle(c.name)
+		}
+	}
+	return heads
+}
+
+// answer runs and answers 202 whether the query worked or not, with the rows before
+// the columns and the status last, as Metabase's stream does.
+func (m *metabase) answer(w http.ResponseWriter, query map[string]any, parameters []metaParameter, limit int) {
+	result, err := m.execute(query, parameters)
+	if err != nil {
+		metaFailed(w, err)
+		return
+	}
+	rows := result.rows[:min(len(result.rows), limit)]
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
 	w.WriteHeader(http.StatusAccepted)
 	var b strings.Builder
@@ -120,8 +153,9 @@ func (m *metabase) run(w http.ResponseWriter, sql string, parameters []metaParam
 		line, _ := json.Marshal(row)
 		b.Write(line)
 	}
-	after, _ := json.Marshal(cols)
-	form, _ := json.Marshal(map[string]any{"query": sql, "params": nil})
+	after, _ := json.Marshal(result.cols())
+	native, _ := query["native"].(map[string]any)
+	form, _ := json.Marshal(map[string]any{"query": native["query"], "params": nil})
 	b.WriteString(`],"cols":` + string(after) + `,"native_form":` + string(form) + `,"results_timezone":"UTC"`)
 	if len(rows) == limit && len(result.rows) > limit {
 		count, _ := json.Marshal(limit)
@@ -132,19 +166,23 @@ func (m *metabase) run(w http.ResponseWriter, sql string, parameters []metaParam
 	_, _ = w.Write([]byte(b.String()))
 }
 
-func metaFailed(w http.ResponseWriter, message, kind, state string) {
+func metaFailed(w http.ResponseWriter, err error) {
+	var e *metaSQLError
+	if !errors.As(err, &e) {
+		e = &metaSQLError{message: err.Error()}
+	}
 	v := map[string]any{
-		"status": "failed", "error": message, "row_count": 0, "running_time": 0, "database_id": metaDatabaseID,
+		"status": "failed", "error": e.message, "row_count": 0, "running_time": 0, "database_id": metaDatabaseID,
 		"context": "ad-hoc", "json_query": map[string]any{}, "data": map[string]any{"rows": []any{}, "cols": []any{}},
 		"class":      "class org.postgresql.util.PSQLException",
 		"stacktrace": []string{"--> driver.sql_jdbc.execute$fn__88812.invokeStatic(execute.clj:712)"},
 		"via":        []any{map[string]any{"class": "class clojure.lang.ExceptionInfo", "error": "Error executing query"}},
 	}
-	if kind != "" {
-		v["error_type"] = kind
+	if e.kind != "" {
+		v["error_type"] = e.kind
 	}
-	if state != "" {
-		v["state"] = state
+	if e.state != "" {
+		v["state"] = e.state
 	}
 	metaJSON(w, http.StatusAccepted, v)
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -26,6 +27,7 @@ type metaColumn struct{ name, kind string }
 type metaTable struct {
 	columns []metaColumn
 	rows    [][]any // int64, string, nil
+	built   bool    // the result of a query without SQL: people see its columns' titles
 }
 
 func (t *metaTable) column(name string) int {
@@ -256,10 +258,10 @@ func (q *metaQuery) value() (any, error) {
 		switch v := v.(type) {
 		case []any:
 			if len(v) == 1 {
-				return v[0], nil
+				return metaValue(v[0]), nil
 			}
-		case float64:
-			return int64(v), nil
+		case json.Number:
+			return metaValue(v), nil
 		}
 		return v, nil
 	}
@@ -282,7 +284,7 @@ func metaCompare(a, b any) int {
 // metaProject picks the columns, counting where that is asked for.
 func metaProject(t *metaTable, rows [][]any, items, names []string, group int) (*metaTable, error) {
 	if items == nil && group < 0 {
-		return &metaTable{t.columns, slices.Clone(rows)}, nil
+		return &metaTable{columns: t.columns, rows: slices.Clone(rows)}, nil
 	}
 	out := &metaTable{}
 	var from []int

@@ -1,0 +1,115 @@
+package metabase
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"toolvault/tools"
+	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+)
+
+func (s *service) saveAlertTools() []tools.Tool {
+	return []tools.Tool{tools.New("metabase_save_alert", located(s.saveAlert))}
+}
+
+type saveAlertIn struct {
+	ID        int64    `json:"id"`
+	Question  ref      `json:"question"`
+	Condition string   `json:"condition"`
+	Schedule  string   `json:"schedule"`
+	To        []string `json:"to"`
+	Once      *bool    `json:"once"`
+	Active    *bool    `json:"active"`
+}
+
+// saveAlert creates an alert, or reads one, changes what is named and writes it
+// back with all the rest as it came.
+func (s *service) saveAlert(ctx context.Context, c *upstream.Client, in saveAlertIn) (Alert, error) {
+	request := upstream.Request{Path: "/api/notification"}
+	body := map[string]any{"payload_type": "notification/card", "payload_id": nil}
+	payload := map[string]any{"send_condition": "has_result", "send_once": false}
+	if in.ID > 0 {
+		request = upstream.Request{Method: http.MethodPut, Path: "/api/notification/" + strconv.FormatInt(in.ID, 10)}
+		var raw json.RawMessage
+		if err := c.Get(ctx, request.Path, nil, &raw); err != nil {
+			return Alert{}, err
+		}
+		var ok bool
+		if body, payload, ok = opened(raw); !ok {
+			return Alert{}, fault.New(fault.UpstreamError, "Notification %d is no alert of a question, so it is not changed.", in.ID)
+		}
+		if in.Question != "" {
+			return Alert{}, wrong("An alert stays with its question. Leave question out, or id to create another.")
+		}
+	} else if in.Question == "" || in.Schedule == "" || len(in.To) == 0 {
+		return Alert{}, wrong("A new alert needs question, schedule and to.")
+	}
+	if in.Question != "" {
+		id, err := s.question(ctx, c, in.Question)
+		if err != nil {
+			return Alert{}, err
+		}
+		payload["card_id"] = id
+	}
+	if in.Condition != "" {
+		payload["send_condition"] = in.Condition
+	}
+	if in.Once != nil {
+		payload["send_once"] = *in.Once
+	}
+	body["payload"] = payload
+	if in.Active != nil {
+		body["active"] = *in.Active
+	}
+	if in.Schedule != "" {
+		cron, err := cronOf(in.Schedule)
+		if err != nil {
+			return Alert{}, err
+		}
+		body["subscriptions"] = []any{map[string]any{"type": "notification-subscription/cron", "cron_schedule": cron}}
+	}
+	if len(in.To) > 0 {
+		to, err := s.recipients(ctx, c, in.To)
+		if err != nil {
+			return Alert{}, err
+		}
+		body["handlers"] = to.handlers()
+	}
+	var n notification
+	request.JSON = body
+	if err := c.Do(ctx, request, &n); err != nil {
+		return Alert{}, err
+	}
+	return n.shown(c), nil
+}
+
+// opened is an alert with all its keys, and its payload.
+func opened(raw json.RawMessage) (body, payload map[string]any, ok bool) {
+	v, err := decoded(raw)
+	body, _ = v.(map[string]any)
+	payload, _ = body["payload"].(map[string]any)
+	return body, payload, err == nil && payload != nil && body["payload_type"] == "notification/card"
+}
+
+// handlers are the recipients as an alert has them, by channel.
+func (r recipients) handlers() []any {
+	var all []any
+	if len(r.users) > 0 {
+		var list []any
+		for _, id := range r.users {
+			list = append(list, map[string]any{"type": "notification-recipient/user", "user_id": id})
+		}
+		all = append(all, map[string]any{"channel_type": "channel/email", "recipients": list})
+	}
+	if len(r.channels) > 0 {
+		var list []any
+		for _, ch := range r.channels {
+			list = append(list, map[string]any{"type": "notification-recipient/raw-value", "details": map[string]any{"value": ch}})
+		}
+		all = append(all, map[string]any{"channel_type": "channel/slack", "recipients": list})
+	}
+	return all
+}
