@@ -7,6 +7,9 @@
 // own, too. They are loaded in turns, several rounds, so that what else the
 // machine does falls on all of them. No two requests are alike, and each answer
 // is checked.
+//
+// "bench catalogue" is another comparison: what a model reads and writes through
+// our tools and through the vendors' own servers for the same tasks.
 package main
 
 import (
@@ -45,6 +48,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out, log io.Writer) error {
+	if len(args) > 0 && args[0] == "catalogue" {
+		return catalogue(ctx, args[1:], out, log)
+	}
 	var s settings
 	var only, child, upstream string
 	var write bool
