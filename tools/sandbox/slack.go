@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,32 +20,42 @@ type slackWorkspace struct {
 	mu       sync.Mutex
 	people   []*slackPerson
 	channels []*slackChannel
+	planned  []*slackPlanned
+	files    []*slackFile
+	groups   []*slackGroup
+	emoji    map[string]string      // name → address, or "alias:" and another
 	tokens   map[string]*slackToken // by access token
 	refresh  map[string]slackGrant  // refresh tokens that are still good
 	consents *consents
 	issued   int       // tokens so far
+	made     int       // channels, files, groups, sections and planned messages so far
 	last     time.Time // of the newest message
 }
 
 type slackPerson struct {
 	id, handle, name, email, title, zone string
-	bot, deleted                         bool
+	phone, status                        string
+	bot, admin, deleted                  bool
 }
 
 type slackChannel struct {
-	id, name, topic  string
-	private, im      bool
-	archived         bool
-	user             string // of a direct message
-	members          []string
-	messages         []*slackMessage // oldest first, replies among them
-	created, updated int64
+	id, name, topic, purpose string
+	private, im, mpim        bool
+	archived                 bool
+	user                     string // of a direct message
+	creator                  string
+	members                  []string
+	messages                 []*slackMessage   // oldest first, replies among them
+	read                     map[string]string // by person: the ts of the last message that was read
+	created, updated         int64
 }
 
 type slackMessage struct {
 	user, text, ts, thread string
 	subtype                string
 	broadcast, app         bool
+	seeded, edited         bool
+	files                  []string
 	reactions              []slackReaction
 }
 
@@ -55,14 +66,21 @@ type slackReaction struct {
 
 // slackGrant is what a refresh token renews.
 type slackGrant struct {
-	kind   string // "bot" or "user"
-	scopes []string
+	kind     string // "bot" or "user"
+	scopes   []string
+	searches bool
 }
 
 type slackToken struct {
-	scopes  []string
-	expires time.Time // zero: never
+	scopes   []string
+	expires  time.Time // zero: never
+	user     string    // who it acts as
+	searches bool      // a bot's token that may search as a user's may
 }
+
+// searcher reports whether the token may search. Slack lets only tokens of users;
+// the double lets its own first token, too, so that one credential shows all.
+func (t *slackToken) searcher() bool { return t.searches || t.user != slackBotUser }
 
 const (
 	slackTeam     = "T07NRTHWND1"
@@ -79,42 +97,57 @@ const (
 
 // slackScopes are what the app of the sandbox has been granted.
 var slackScopes = []string{
-	"channels:read", "groups:read", "im:read", "mpim:read", "channels:history", "groups:history", "im:history",
-	"chat:write", "im:write", "users:read", "users:read.email", "reactions:read", "reactions:write",
+	"channels:read", "groups:read", "im:read", "mpim:read", "channels:history", "groups:history", "im:history", "mpim:history",
+	"chat:write", "channels:join", "channels:manage", "groups:write", "im:write", "mpim:write", "users:read", "users:read.email",
+	"reactions:read", "reactions:write", "files:read", "files:write", "usergroups:read", "usergroups:write", "emoji:read", "team:read",
+	"canvases:read", "canvases:write", "search:read.public", "search:read.files", "search:read.users",
 }
 
 // slackUserScopes are what it may ask a user for, besides.
-var slackUserScopes = []string{"search:read"}
+var slackUserScopes = []string{"search:read", "search:read.private", "search:read.im", "search:read.mpim", "channels:write"}
 
 // NewSlack returns a double of Slack. Secret is a bot token that never ends;
 // Refresh starts token rotation, with access tokens of twelve hours and refresh
-// tokens for one use. ExpireTokens ends the rotated ones.
+// tokens for one use. ExpireTokens ends the rotated ones. Both may search, which
+// at Slack only the token of a user may.
 func NewSlack() *Double { return newSlack(time.Now) }
+
+// NewSlackAt is NewSlack with a clock.
+func NewSlackAt(now func() time.Time) *Double { return newSlack(now) }
 
 func newSlack(now func() time.Time) *Double {
 	w := &slackWorkspace{now: now, tokens: map[string]*slackToken{}, refresh: map[string]slackGrant{}}
 	w.consents = newConsents("Slack", slackClientID, append(slices.Clone(slackScopes), slackUserScopes...), now)
 	w.seed()
 	secret := "xoxb-" + "7351902846115-7402915538862-" + fake("slack bot token", 24)
-	w.tokens[secret] = &slackToken{scopes: slackScopes}
+	all := append(slices.Clone(slackScopes), "search:read.private", "search:read.im", "search:read.mpim")
+	w.tokens[secret] = &slackToken{scopes: all, user: slackBotUser, searches: true}
 	first := "xoxe-1-" + fake("slack refresh token", 40)
-	w.refresh[first] = slackGrant{"bot", slackScopes}
+	w.refresh[first] = slackGrant{"bot", all, true}
 	return &Double{
 		Service: "slack", Base: "/api", Handler: w,
 		Secret: secret, Refresh: first, ClientID: slackClientID, ClientSecret: fake("slack client secret", 32),
-		Authorize: slackAuthorize, ExpireTokens: w.expire,
+		Authorize: slackAuthorize, ExpireTokens: w.expire, Snapshot: w.snapshot,
 	}
 }
 
-// SlackToken makes another bot token of the double, which never ends and has
-// only these scopes.
+// SlackToken makes another bot token of the double, which never ends, has only
+// these scopes and may not search.
 func SlackToken(d *Double, scopes ...string) string {
-	w := d.Handler.(*slackWorkspace)
+	return d.Handler.(*slackWorkspace).another("xoxb-", slackBotUser, scopes)
+}
+
+// SlackUserToken makes a token of Marta's, who may search, with only these scopes.
+func SlackUserToken(d *Double, scopes ...string) string {
+	return d.Handler.(*slackWorkspace).another("xoxp-", slackPersonID, scopes)
+}
+
+func (w *slackWorkspace) another(prefix, user string, scopes []string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.issued++
-	t := "xoxb-" + "7351902846115-7402915538862-" + fake("slack token "+strings.Join(scopes, " ")+strings.Repeat("+", w.issued), 24)
-	w.tokens[t] = &slackToken{scopes: scopes}
+	t := prefix + "7351902846115-7402915538862-" + fake("slack token "+strings.Join(scopes, " ")+strings.Repeat("+", w.issued), 24)
+	w.tokens[t] = &slackToken{scopes: scopes, user: user}
 	return t
 }
 
@@ -130,7 +163,7 @@ func SlackPosts(d *Double) []SlackPost {
 	var posts []SlackPost
 	for _, ch := range w.channels {
 		for _, m := range ch.messages {
-			if m.app {
+			if m.app && !m.seeded {
 				posts = append(posts, SlackPost{"#" + ch.name, ch.id, m.text, m.ts, m.thread})
 			}
 		}
@@ -150,9 +183,10 @@ func (w *slackWorkspace) expire() {
 
 // slackCall is one request on its way.
 type slackCall struct {
-	form  url.Values
+	form  url.Values // of JSON too: what is no text as its JSON
 	token *slackToken
 	head  http.Header
+	base  string // where the double is, e.g. "http://127.0.0.1:4711"
 }
 
 // answer is a JSON object; "ok" is set when it is sent.
@@ -169,21 +203,58 @@ type slackMethod struct {
 func (w *slackWorkspace) methods() map[string]slackMethod {
 	read := []string{"channels:read", "groups:read", "im:read", "mpim:read"}
 	history := []string{"channels:history", "groups:history", "im:history", "mpim:history"}
+	write := []string{"channels:manage", "channels:write", "groups:write", "im:write", "mpim:write"}
+	one := func(scope string) []string { return []string{scope} }
 	return map[string]slackMethod{
-		"auth.test":             {w.authTest, nil},
-		"auth.revoke":           {w.authRevoke, nil},
-		"conversations.list":    {w.conversationsList, read},
-		"users.conversations":   {w.usersConversations, read},
-		"conversations.info":    {w.conversationsInfo, read},
-		"conversations.open":    {w.conversationsOpen, []string{"im:write"}},
-		"conversations.history": {w.conversationsHistory, history},
-		"conversations.replies": {w.conversationsReplies, history},
-		"chat.postMessage":      {w.postMessage, []string{"chat:write"}},
-		"chat.getPermalink":     {w.getPermalink, nil},
-		"reactions.add":         {w.reactionsAdd, []string{"reactions:write"}},
-		"users.list":            {w.usersList, []string{"users:read"}},
-		"users.info":            {w.usersInfo, []string{"users:read"}},
-		"users.lookupByEmail":   {w.usersLookup, []string{"users:read.email"}},
+		"auth.test":                    {w.authTest, nil},
+		"auth.revoke":                  {w.authRevoke, nil},
+		"conversations.list":           {w.conversationsList, read},
+		"users.conversations":          {w.usersConversations, read},
+		"conversations.info":           {w.conversationsInfo, read},
+		"conversations.members":        {w.conversationsMembers, read},
+		"conversations.open":           {w.conversationsOpen, []string{"im:write", "mpim:write"}},
+		"conversations.history":        {w.conversationsHistory, history},
+		"conversations.replies":        {w.conversationsReplies, history},
+		"conversations.join":           {w.conversationsJoin, []string{"channels:join", "channels:write"}},
+		"conversations.create":         {w.conversationsCreate, write},
+		"conversations.invite":         {w.conversationsInvite, append(write, "channels:write.invites", "groups:write.invites")},
+		"conversations.setTopic":       {w.setText("topic"), append(write, "channels:write.topic", "groups:write.topic")},
+		"conversations.setPurpose":     {w.setText("purpose"), append(write, "channels:write.topic", "groups:write.topic")},
+		"conversations.rename":         {w.conversationsRename, write},
+		"conversations.archive":        {w.conversationsArchive, write},
+		"conversations.unarchive":      {w.conversationsUnarchive, write},
+		"conversations.mark":           {w.conversationsMark, write},
+		"chat.postMessage":             {w.postMessage, one("chat:write")},
+		"chat.update":                  {w.chatUpdate, one("chat:write")},
+		"chat.delete":                  {w.chatDelete, one("chat:write")},
+		"chat.scheduleMessage":         {w.scheduleMessage, one("chat:write")},
+		"chat.scheduledMessages.list":  {w.scheduledList, nil},
+		"chat.deleteScheduledMessage":  {w.deleteScheduled, one("chat:write")},
+		"chat.getPermalink":            {w.getPermalink, nil},
+		"reactions.add":                {w.reactionsAdd, one("reactions:write")},
+		"reactions.remove":             {w.reactionsRemove, one("reactions:write")},
+		"reactions.get":                {w.reactionsGet, one("reactions:read")},
+		"emoji.list":                   {w.emojiList, one("emoji:read")},
+		"users.list":                   {w.usersList, one("users:read")},
+		"users.info":                   {w.usersInfo, one("users:read")},
+		"users.lookupByEmail":          {w.usersLookup, one("users:read.email")},
+		"users.getPresence":            {w.usersPresence, one("users:read")},
+		"usergroups.list":              {w.groupsList, one("usergroups:read")},
+		"usergroups.create":            {w.groupsCreate, one("usergroups:write")},
+		"usergroups.update":            {w.groupsUpdate, one("usergroups:write")},
+		"usergroups.enable":            {w.groupsToggle(false), one("usergroups:write")},
+		"usergroups.disable":           {w.groupsToggle(true), one("usergroups:write")},
+		"usergroups.users.update":      {w.groupsUsers, one("usergroups:write")},
+		"files.list":                   {w.filesList, one("files:read")},
+		"files.info":                   {w.filesInfo, one("files:read")},
+		"files.getUploadURLExternal":   {w.uploadTicket, one("files:write")},
+		"files.completeUploadExternal": {w.uploadComplete, one("files:write")},
+		"canvases.create":              {w.canvasCreate, one("canvases:write")},
+		"canvases.edit":                {w.canvasEdit, one("canvases:write")},
+		"canvases.sections.lookup":     {w.canvasLookup, one("canvases:read")},
+		"assistant.search.context":     {w.searchContext, []string{"search:read.public", "search:read.private", "search:read.im", "search:read.mpim", "search:read.files", "search:read.users"}},
+		"search.messages":              {w.searchMessages, one("search:read")},
+		"search.files":                 {w.searchFiles, one("search:read")},
 	}
 }
 
@@ -199,13 +270,13 @@ func (w *slackWorkspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.consents.show(rw, r, words(q.Get("scope")), nil, words(q.Get("user_scope")))
 		return
 	}
+	r.Body = http.MaxBytesReader(rw, r.Body, 4<<20)
 	name, ok := strings.CutPrefix(r.URL.Path, "/api/")
 	if !ok {
-		http.NotFound(rw, r)
+		w.serveFile(rw, r)
 		return
 	}
-	r.Body = http.MaxBytesReader(rw, r.Body, 1<<20)
-	if err := r.ParseForm(); err != nil {
+	if err := readSlackForm(r); err != nil {
 		sendSlack(rw, slackError("invalid_form_data"))
 		return
 	}
@@ -238,7 +309,43 @@ func (w *slackWorkspace) method(head http.Header, name string, r *http.Request) 
 	if len(m.scopes) > 0 && !slices.ContainsFunc(m.scopes, t.has) {
 		return t.missing(m.scopes...)
 	}
-	return m.handle(&slackCall{form: r.PostForm, token: t, head: head})
+	return m.handle(&slackCall{form: r.PostForm, token: t, head: head, base: "http://" + r.Host})
+}
+
+// readSlackForm reads a form, or JSON in its place, of which what is no text
+// becomes its JSON.
+func readSlackForm(r *http.Request) error {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		return r.ParseForm()
+	}
+	var body map[string]json.RawMessage
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return err
+	}
+	r.PostForm = url.Values{}
+	for k, raw := range body {
+		var text string
+		if json.Unmarshal(raw, &text) != nil {
+			text = string(raw)
+		}
+		r.PostForm.Set(k, text)
+	}
+	return nil
+}
+
+// bearer is the token of a request, or nil.
+func (w *slackWorkspace) bearer(r *http.Request) *slackToken {
+	secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if t := w.tokens[secret]; ok && t != nil && (t.expires.IsZero() || w.now().Before(t.expires)) {
+		return t
+	}
+	return nil
+}
+
+// next is an id that was not given before, the same in every run.
+func (w *slackWorkspace) next(prefix, of string) string {
+	w.made++
+	return prefix + "07" + strings.ToUpper(fake(fmt.Sprint(of, " ", w.made), 8))
 }
 
 func (t *slackToken) has(scope string) bool { return slices.Contains(t.scopes, scope) }

@@ -6,11 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-func (w *slackWorkspace) authTest(*slackCall) answer {
-	return answer{"url": slackURL, "team": slackTeamName, "user": "toolvault", "team_id": slackTeam, "user_id": slackBotUser, "bot_id": slackBotID, "is_enterprise_install": false}
+func (w *slackWorkspace) authTest(c *slackCall) answer {
+	a := answer{"url": slackURL, "team": slackTeamName, "user": w.person(c.token.user).handle, "team_id": slackTeam, "user_id": c.token.user, "is_enterprise_install": false}
+	if c.token.user == slackBotUser {
+		a["bot_id"] = slackBotID
+	}
+	return a
 }
 
 // kindOf is the channel's type and the family of scopes that open it.
@@ -18,6 +21,8 @@ func (ch *slackChannel) kindOf() (kind, family string) {
 	switch {
 	case ch.im:
 		return "im", "im"
+	case ch.mpim:
+		return "mpim", "mpim"
 	case ch.private:
 		return "private_channel", "groups"
 	}
@@ -55,76 +60,144 @@ func (w *slackWorkspace) conversations(c *slackCall, own bool) answer {
 	for _, ch := range w.channels[from:to] {
 		kind, _ := ch.kindOf()
 		switch {
-		case !slices.Contains(kinds, kind), own && !ch.has(slackBotUser), kind != "public_channel" && !ch.has(slackBotUser):
+		case !slices.Contains(kinds, kind), own && !ch.has(c.token.user), kind != "public_channel" && !ch.has(c.token.user):
 		case ch.archived && c.form.Get("exclude_archived") == "true":
 		default:
-			list = append(list, ch.wire(!own))
+			list = append(list, ch.wire(c.token.user, !own))
 		}
 	}
 	return answer{"channels": list, "response_metadata": answerOf("next_cursor", next)}
 }
 
-func (ch *slackChannel) wire(member bool) answer {
+// wire is the channel as somebody sees it; member adds what only a list of all
+// channels tells.
+func (ch *slackChannel) wire(user string, member bool) answer {
 	if ch.im {
 		return answer{"id": ch.id, "created": ch.created, "is_im": true, "is_org_shared": false, "user": ch.user, "is_user_deleted": false, "priority": 0}
 	}
 	a := answer{
-		"id": ch.id, "name": ch.name, "name_normalized": ch.name, "is_channel": !ch.private, "is_group": ch.private, "is_im": false, "is_mpim": false,
-		"is_private": ch.private, "is_archived": ch.archived, "is_general": ch.name == "general", "created": ch.created, "updated": ch.updated, "creator": "U07MARTAKLN",
-		"topic":   answer{"value": ch.topic, "creator": "U07MARTAKLN", "last_set": ch.created},
-		"purpose": answer{"value": "", "creator": "", "last_set": 0}, "previous_names": []string{},
+		"id": ch.id, "name": ch.name, "name_normalized": ch.name, "is_channel": !ch.private && !ch.mpim, "is_group": ch.private, "is_im": false, "is_mpim": ch.mpim,
+		"is_private": ch.private || ch.mpim, "is_archived": ch.archived, "is_general": ch.name == "general", "created": ch.created, "updated": ch.updated, "creator": ch.creator,
+		"topic":   answer{"value": ch.topic, "creator": ch.creator, "last_set": ch.created},
+		"purpose": answer{"value": ch.purpose, "creator": ch.creator, "last_set": ch.created}, "previous_names": []string{},
 	}
 	if member {
-		a["is_member"], a["num_members"] = ch.has(slackBotUser), len(ch.members)
+		a["is_member"], a["num_members"] = ch.has(user), len(ch.members)
 	}
 	return a
 }
 
-// visible finds a channel that the app may see; a private one that it is not in
-// is as if it did not exist.
-func (w *slackWorkspace) visible(id string) *slackChannel {
+// visible finds a channel that the caller may see; a private one that it is not
+// in is as if it did not exist.
+func (w *slackWorkspace) visible(c *slackCall, id string) *slackChannel {
 	for _, ch := range w.channels {
-		if (ch.id == id || !ch.im && "#"+ch.name == id) && (ch.has(slackBotUser) || !ch.private && !ch.im) {
+		if (ch.id == id || !ch.im && "#"+ch.name == id) && (ch.has(c.token.user) || !ch.private && !ch.im && !ch.mpim) {
 			return ch
 		}
 	}
 	return nil
 }
 
-func (w *slackWorkspace) conversationsInfo(c *slackCall) answer {
-	ch := w.visible(c.form.Get("channel"))
-	if ch == nil {
-		return slackError("channel_not_found")
+// named is visible for a method that takes ids only, and wants a scope of the
+// channel's family.
+func (w *slackWorkspace) named(c *slackCall, what string) (*slackChannel, answer) {
+	ch := w.visible(c, c.form.Get("channel"))
+	if ch == nil || strings.HasPrefix(c.form.Get("channel"), "#") {
+		return nil, slackError("channel_not_found")
 	}
-	if _, f := ch.kindOf(); !c.token.has(f + ":read") {
-		return c.token.missing(f + ":read")
+	if _, f := ch.kindOf(); !c.token.has(f+":"+what) && !(what == "write" && f == "channels" && c.token.has("channels:manage")) {
+		return nil, c.token.missing(f + ":" + what)
 	}
-	return answer{"channel": ch.wire(true)}
+	return ch, nil
 }
 
-func (w *slackWorkspace) conversationsOpen(c *slackCall) answer {
-	p := w.person(c.form.Get("users"))
-	if p == nil {
-		return slackError("user_not_found")
+func (w *slackWorkspace) conversationsInfo(c *slackCall) answer {
+	ch, bad := w.named(c, "read")
+	if bad != nil {
+		return bad
 	}
-	ch := w.direct(p, c.form.Get("prevent_creation") != "true")
+	a := ch.wire(c.token.user, true)
+	if ch.has(c.token.user) {
+		a["last_read"] = "0000000000.000000"
+		if ts := ch.read[c.token.user]; ts != "" {
+			a["last_read"] = ts
+		}
+	}
+	return answer{"channel": a}
+}
+
+func (w *slackWorkspace) conversationsMembers(c *slackCall) answer {
+	ch, bad := w.named(c, "read")
+	if bad != nil {
+		return bad
+	}
+	from, to, next, wrong := slackPage(c, "member", len(ch.members), 100, 1000)
+	if wrong != "" {
+		return slackError(wrong)
+	}
+	return answer{"members": ch.members[from:to], "response_metadata": answerOf("next_cursor", next)}
+}
+
+// conversationsOpen opens direct messages with one person, or a group with
+// several.
+func (w *slackWorkspace) conversationsOpen(c *slackCall) answer {
+	ids := words(c.form.Get("users"))
+	if len(ids) == 0 || len(ids) > 8 {
+		return slackError(map[bool]string{true: "users_list_not_supplied", false: "too_many_users"}[len(ids) == 0])
+	}
+	for _, id := range ids {
+		if w.person(id) == nil {
+			return slackError("user_not_found")
+		}
+	}
+	create := c.form.Get("prevent_creation") != "true"
+	if len(ids) > 1 && !c.token.has("mpim:write") {
+		return c.token.missing("mpim:write")
+	}
+	before := len(w.channels)
+	ch := w.direct(c, w.person(ids[0]), create)
+	if len(ids) > 1 {
+		ch = w.group(c, ids)
+	}
 	if ch == nil {
 		return slackError("channel_not_found")
+	}
+	if len(w.channels) == before {
+		return answer{"channel": answerOf("id", ch.id), "no_op": true, "already_open": true}
 	}
 	return answer{"channel": answerOf("id", ch.id)}
 }
 
-// direct is the conversation between the app and a person.
-func (w *slackWorkspace) direct(p *slackPerson, create bool) *slackChannel {
+// direct is the conversation between the caller and a person.
+func (w *slackWorkspace) direct(c *slackCall, p *slackPerson, create bool) *slackChannel {
 	for _, ch := range w.channels {
-		if ch.im && ch.user == p.id {
+		if ch.im && ch.has(c.token.user) && ch.has(p.id) {
 			return ch
 		}
 	}
 	if !create {
 		return nil
 	}
-	ch := &slackChannel{id: "D07" + strings.ToUpper(fake("dm "+p.id, 8)), im: true, user: p.id, members: []string{slackBotUser, p.id}, created: w.now().Unix()}
+	ch := &slackChannel{id: "D07" + strings.ToUpper(fake("dm "+p.id, 8)), im: true, user: p.id, members: []string{c.token.user, p.id}, created: w.now().Unix()}
+	w.channels = append(w.channels, ch)
+	return ch
+}
+
+// group is the conversation of the caller and several people.
+func (w *slackWorkspace) group(c *slackCall, ids []string) *slackChannel {
+	all := append([]string{c.token.user}, ids...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for _, ch := range w.channels {
+		if ch.mpim && slices.Equal(ch.members, all) {
+			return ch
+		}
+	}
+	name := "mpdm"
+	for _, id := range all {
+		name += "-" + w.person(id).handle + "-"
+	}
+	ch := &slackChannel{id: w.next("C", "group"), name: name + "1", mpim: true, members: all, created: w.now().Unix(), creator: c.token.user}
 	w.channels = append(w.channels, ch)
 	return ch
 }
@@ -162,6 +235,9 @@ func (w *slackWorkspace) conversationsReplies(c *slackCall) answer {
 	if parent == nil {
 		return slackError("thread_not_found")
 	}
+	if parent.thread != "" && parent.thread != parent.ts { // of a reply: itself
+		return answer{"messages": []answer{w.wire(ch, parent)}, "has_more": false, "response_metadata": answerOf("next_cursor", "")}
+	}
 	a := w.messages(c, ch, replies)
 	if list, ok := a["messages"].([]answer); ok { // the parent comes first on every page
 		a["messages"] = append([]answer{w.wire(ch, parent)}, list...)
@@ -170,14 +246,11 @@ func (w *slackWorkspace) conversationsReplies(c *slackCall) answer {
 }
 
 func (w *slackWorkspace) readable(c *slackCall) (*slackChannel, answer) {
-	ch := w.visible(c.form.Get("channel"))
-	if ch == nil || strings.HasPrefix(c.form.Get("channel"), "#") {
-		return nil, slackError("channel_not_found")
+	ch, bad := w.named(c, "history")
+	if bad != nil {
+		return nil, bad
 	}
-	if _, f := ch.kindOf(); !c.token.has(f + ":history") {
-		return nil, c.token.missing(f + ":history")
-	}
-	if !ch.has(slackBotUser) {
+	if !ch.has(c.token.user) {
 		return nil, slackError("not_in_channel")
 	}
 	return ch, nil
@@ -216,6 +289,18 @@ func (w *slackWorkspace) wire(ch *slackChannel, m *slackMessage) answer {
 	if m.thread != "" {
 		a["thread_ts"] = m.thread
 	}
+	if m.edited {
+		a["edited"] = answerOf("user", m.user, "ts", m.ts)
+	}
+	var files []answer
+	for _, f := range w.files {
+		if slices.Contains(m.files, f.id) {
+			files = append(files, f.wire(""))
+		}
+	}
+	if files != nil {
+		a["files"] = files
+	}
 	replies := 0
 	for _, o := range ch.messages {
 		if o.thread == m.ts && o.ts != m.ts {
@@ -234,92 +319,6 @@ func (w *slackWorkspace) wire(ch *slackChannel, m *slackMessage) answer {
 		a["reactions"] = list
 	}
 	return a
-}
-
-func (w *slackWorkspace) postMessage(c *slackCall) answer {
-	text := c.form.Get("markdown_text")
-	switch {
-	case c.form.Get("channel") == "":
-		return slackError("channel_not_found")
-	case text != "" && (c.form.Has("text") || c.form.Has("blocks")):
-		return slackError("markdown_text_conflict")
-	case len([]rune(text)) > 12_000:
-		return slackError("msg_too_long")
-	}
-	if text == "" {
-		text = c.form.Get("text")
-	}
-	if strings.TrimSpace(text) == "" {
-		return slackError("no_text")
-	}
-	ch := w.visible(c.form.Get("channel"))
-	if p := w.person(c.form.Get("channel")); p != nil {
-		ch = w.direct(p, true)
-	}
-	switch {
-	case ch == nil:
-		return slackError("channel_not_found")
-	case ch.archived:
-		return slackError("is_archived")
-	case !ch.has(slackBotUser) && !c.token.has("chat:write.public"):
-		return slackError("not_in_channel")
-	}
-	m := &slackMessage{user: slackBotUser, text: text, thread: c.form.Get("thread_ts"), broadcast: c.form.Get("reply_broadcast") == "true", app: true}
-	if m.thread != "" && !slices.ContainsFunc(ch.messages, func(o *slackMessage) bool { return o.ts == m.thread }) {
-		return slackError("cannot_reply_to_message")
-	}
-	m.ts = w.nextTS()
-	ch.messages = append(ch.messages, m)
-	return answer{"channel": ch.id, "ts": m.ts, "message": w.wire(ch, m)}
-}
-
-// nextTS is the time, made unique and rising.
-func (w *slackWorkspace) nextTS() string {
-	t := w.now().Truncate(time.Microsecond)
-	if !t.After(w.last) {
-		t = w.last.Add(time.Microsecond)
-	}
-	w.last = t
-	return fmt.Sprintf("%010d.%06d", t.Unix(), t.Nanosecond()/1000)
-}
-
-func (w *slackWorkspace) getPermalink(c *slackCall) answer {
-	ch := w.visible(c.form.Get("channel"))
-	if ch == nil {
-		return slackError("channel_not_found")
-	}
-	ts := c.form.Get("message_ts")
-	if !slices.ContainsFunc(ch.messages, func(m *slackMessage) bool { return m.ts == ts }) {
-		return slackError("message_not_found")
-	}
-	return answer{"channel": ch.id, "permalink": slackURL + "archives/" + ch.id + "/p" + strings.ReplaceAll(ts, ".", "")}
-}
-
-func (w *slackWorkspace) reactionsAdd(c *slackCall) answer {
-	ch := w.visible(c.form.Get("channel"))
-	switch name := c.form.Get("name"); {
-	case ch == nil:
-		return slackError("channel_not_found")
-	case !slices.Contains([]string{"thumbsup", "eyes", "white_check_mark", "tada", "+1", "heart"}, strings.Split(name, "::")[0]):
-		return slackError("invalid_name")
-	default:
-		for _, m := range ch.messages {
-			if m.ts != c.form.Get("timestamp") {
-				continue
-			}
-			i := slices.IndexFunc(m.reactions, func(r slackReaction) bool { return r.name == name })
-			if i < 0 {
-				m.reactions = append(m.reactions, slackReaction{name: name})
-				i = len(m.reactions) - 1
-			}
-			if slices.Contains(m.reactions[i].users, slackBotUser) {
-				return slackError("already_reacted")
-			}
-			m.reactions[i].users = append(m.reactions[i].users, slackBotUser)
-			return answer{}
-		}
-		return slackError("message_not_found")
-	}
 }
 
 // slackPage reads limit and cursor. A cursor is base64 of a mark and an offset.

@@ -51,11 +51,11 @@ func (w *slackWorkspace) install(r *http.Request) answer {
 	}
 	a := w.workspace(answer{})
 	if len(asked.scopes) > 0 {
-		a = w.workspace(w.issue(slackGrant{"bot", asked.scopes}))
+		a = w.workspace(w.issue(slackGrant{kind: "bot", scopes: asked.scopes}))
 	}
 	user := answer{"id": slackPersonID}
 	if len(asked.userScopes) > 0 {
-		user = w.issue(slackGrant{"user", asked.userScopes})
+		user = w.issue(slackGrant{kind: "user", scopes: asked.userScopes})
 		user["id"] = slackPersonID
 	}
 	a["authed_user"] = user
@@ -74,7 +74,11 @@ func (w *slackWorkspace) issue(g slackGrant) answer {
 		prefix = "xoxe.xoxp-"
 	}
 	access, next := prefix+"1-"+fake("slack access"+mark, 40), "xoxe-1-"+fake("slack refresh"+mark, 40)
-	w.tokens[access] = &slackToken{scopes: g.scopes, expires: w.now().Add(slackTokenTTL)}
+	user := slackBotUser
+	if g.kind == "user" {
+		user = slackPersonID
+	}
+	w.tokens[access] = &slackToken{scopes: g.scopes, expires: w.now().Add(slackTokenTTL), user: user, searches: g.searches}
 	w.refresh[next] = g
 	return answer{
 		"access_token": access, "refresh_token": next, "expires_in": int(slackTokenTTL.Seconds()), "token_type": g.kind,

@@ -10,7 +10,7 @@ import (
 const (
 	nameTTL   = 5 * time.Minute
 	absentTTL = 30 * time.Second
-	teamTTL   = time.Hour
+	selfTTL   = time.Hour
 
 	maxBooks   = 512    // credentials
 	maxEntries = 20_000 // names in one book
@@ -51,7 +51,11 @@ type book struct {
 	mu  sync.Mutex
 	ids map[string]entry // "#general" → C…, "@dana" → U…
 	all map[string]entry // C… → "#general", U… → "Dana Lee"
-	own entry            // the workspace's URL
+
+	own      identity // whose token it is
+	ownUntil time.Time
+	tz       *time.Location // of that account
+	tzUntil  time.Time
 
 	kinds map[string]entry // C… → "channels", "groups", "im" or "mpim"
 }
@@ -62,7 +66,7 @@ type entry struct {
 }
 
 func (k *book) clear() {
-	k.ids, k.all, k.kinds, k.own = map[string]entry{}, map[string]entry{}, map[string]entry{}, entry{}
+	k.ids, k.all, k.kinds = map[string]entry{}, map[string]entry{}, map[string]entry{}
 }
 
 func (k *book) get(m *map[string]entry, key string) (value string, known bool) {
@@ -116,18 +120,32 @@ func (k *book) forget(name string) {
 	delete(k.ids, name)
 }
 
-func (k *book) team() (string, bool) {
+// self is whose token it is; known and zero means that it cannot be had.
+func (k *book) self() (who identity, known bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.own.value, k.now().Before(k.own.until)
+	return k.own, k.now().Before(k.ownUntil)
 }
 
-func (k *book) setTeam(url string) {
+func (k *book) setSelf(who identity) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	ttl := teamTTL
-	if url == "" {
+	ttl := selfTTL
+	if who == (identity{}) {
 		ttl = absentTTL
 	}
-	k.own = entry{url, k.now().Add(ttl)}
+	k.own, k.ownUntil = who, k.now().Add(ttl)
+}
+
+// zone is the time zone of the token's account.
+func (k *book) zone() (zone *time.Location, known bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.tz, k.tz != nil && k.now().Before(k.tzUntil)
+}
+
+func (k *book) setZone(zone *time.Location) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tz, k.tzUntil = zone, k.now().Add(selfTTL)
 }

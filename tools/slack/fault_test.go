@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +39,7 @@ func TestWhatSlacksErrorsMean(t *testing.T) {
 		{"membership", 200, `{"ok":false,"error":"not_in_channel"}`, fault.NotPermitted, "not_in_channel", false, true, "invite"},
 		{"restricted", 200, `{"ok":false,"error":"restricted_action_read_only_channel"}`, fault.NotPermitted, "restricted_action_read_only_channel", false, true, ""},
 		{"channel", 200, `{"ok":false,"error":"channel_not_found"}`, fault.NotFound, "channel_not_found", false, true, "slack_list_channels"},
-		{"some other id", 200, `{"ok":false,"error":"canvas_not_found"}`, fault.NotFound, "canvas_not_found", false, true, ""},
+		{"some other id", 200, `{"ok":false,"error":"list_not_found"}`, fault.NotFound, "list_not_found", false, true, ""},
 		{"input", 200, `{"ok":false,"error":"invalid_arguments","response_metadata":{"messages":["[ERROR] missing required field: channel"]}}`, fault.InvalidArguments, "invalid_arguments", false, true, "missing required field: channel"},
 		{"limited in the body", 200, `{"ok":false,"error":"rate_limited"}`, fault.RateLimited, "rate_limited", true, true, ""},
 		{"limited", 429, `{"ok":false,"error":"ratelimited"}`, fault.RateLimited, "ratelimited", true, true, ""},
@@ -72,24 +76,95 @@ func TestWhatSlacksErrorsMean(t *testing.T) {
 	}
 }
 
+// Every code that the description names for a method that is called here is
+// listed, with a sentence that says what to do.
 func TestEveryDocumentedErrorHasAMeaning(t *testing.T) {
 	spec := toolstest.Spec(t, description)
 	n := 0
-	for _, method := range []string{"auth.test", "conversations.list", "users.conversations", "conversations.info", "conversations.open", "conversations.history",
-		"conversations.replies", "chat.postMessage", "reactions.add", "users.list", "users.info", "users.lookupByEmail"} {
+	for _, method := range methodsCalled() {
 		for _, code := range spec.Extension("POST", "/api/"+method, "x-slack-errors") {
 			n++
-			if code != "missing_scope" && judge(code).kind == fault.UpstreamError {
-				t.Errorf("%s: %s has no meaning", method, code)
+			if _, listed := codes[code]; !listed && code != "missing_scope" {
+				t.Errorf("%s: %s has no meaning of its own", method, code)
 			}
 		}
 	}
-	if n < 80 {
+	if n < 250 {
 		t.Errorf("only %d codes are documented", n)
 	}
 	for code, v := range codes {
-		if strings.Count(v.say, "%s") != 1 {
-			t.Errorf("%s: %q does not name its code", code, v.say)
+		if strings.Count(v.say, "%s") != 1 || len(v.say) < 50 || !strings.HasSuffix(v.say, ".") {
+			t.Errorf("%s: %q does not name its code, or is no sentence that helps", code, v.say)
+		}
+	}
+}
+
+// methodsCalled are all methods that the tools call.
+func methodsCalled() []string {
+	all := []string{"auth.test", "chat.postMessage", "assistant.search.context"}
+	for m := range methodTiers {
+		all = append(all, m)
+	}
+	return all
+}
+
+// A method's rate is the one of the description, and every method of which the
+// description knows one has it here.
+func TestTiersAreTheDescriptions(t *testing.T) {
+	words := map[string]string{"t1": "1+/min", "t2": "20+/min", "t3": "50+/min", "t4": "100+/min"}
+	toolstest.Spec(t, description) // skips where it is missing
+	b, err := os.ReadFile("../../../shared/specs/" + description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Tier string `json:"x-slack-tier"`
+		}
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range methodsCalled() {
+		want := "special"
+		if tier := methodTiers[method]; tier != "" {
+			want = words[tier]
+		}
+		if got := doc.Paths["/api/"+method]["post"].Tier; got != want {
+			t.Errorf("%s: %s, the description says %s", method, want, got)
+		}
+	}
+}
+
+// The source names no method that has no rate, and there is no rate for what is
+// not called.
+func TestEveryMethodHasARate(t *testing.T) {
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := regexp.MustCompile(`"((?:auth|conversations|chat|users|usergroups|reactions|emoji|files|canvases|search|assistant)\.[a-z][A-Za-z.]+)"`)
+	known, called := methodsCalled(), map[string]bool{}
+	for _, file := range sources {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range form.FindAllStringSubmatch(string(b), -1) {
+			if m[1] == filesHost {
+				continue
+			}
+			if called[m[1]] = called[m[1]] || file != "limits.go"; !slices.Contains(known, m[1]) {
+				t.Errorf("%s calls %s, of which limits.go knows nothing", file, m[1])
+			}
+		}
+	}
+	for _, m := range known {
+		if !called[m] && m != "auth.test" {
+			t.Errorf("nothing calls %s", m)
 		}
 	}
 }

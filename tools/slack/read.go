@@ -12,24 +12,31 @@ import (
 	"toolvault/tools/upstream"
 )
 
-const (
-	maxText   = 4000     // characters of one message
-	maxPage   = 40 << 10 // bytes of text of one page; what is beyond is cut short
-	shortText = 120      // characters of a message when the page is full
-)
+func (s *service) readTools() []tools.Tool {
+	return []tools.Tool{
+		tools.New("slack_read_channel", s.readChannel),
+		tools.New("slack_read_thread", s.readThread),
+		tools.New("slack_get_message", s.getMessage),
+	}
+}
 
 type readChannelIn struct {
 	Channel string `json:"channel"`
 	Since   string `json:"since"`
 	Until   string `json:"until"`
+	Joins   bool   `json:"include_joins"`
 	Limit   int    `json:"limit"`
+	Format  string `json:"response_format"`
 	Cursor  string `json:"cursor"`
 }
 
 type readThreadIn struct {
 	Channel  string `json:"channel"`
 	ThreadTS string `json:"thread_ts"`
+	Since    string `json:"since"`
+	Until    string `json:"until"`
 	Limit    int    `json:"limit"`
+	Format   string `json:"response_format"`
 	Cursor   string `json:"cursor"`
 }
 
@@ -39,47 +46,17 @@ type MessageList struct {
 	Channel   string    `json:"channel"` // "#general", or the id where the name is not to be had
 	Messages  []Message `json:"messages"`
 	Next      string    `json:"next_cursor,omitempty"`
-}
-
-// Message is one message, its markup resolved.
-type Message struct {
-	TS        string   `json:"ts"`
-	Time      string   `json:"time"` // RFC 3339, UTC
-	Author    string   `json:"author"`
-	AuthorID  string   `json:"author_id,omitempty"`
-	Text      string   `json:"text"`
-	ThreadTS  string   `json:"thread_ts,omitempty"` // where it is a reply
-	Replies   int      `json:"replies,omitempty"`
-	Reactions []string `json:"reactions,omitempty"` // "eyes 2"
-	Files     []string `json:"files,omitempty"`
-	Permalink string   `json:"permalink,omitempty"`
+	Note      string    `json:"note,omitempty"`
 }
 
 // Text is one line a message.
 func (l MessageList) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", l.Channel, l.ChannelID)
+	b.WriteString(named(l.Channel, l.ChannelID) + "\n")
 	for _, m := range l.Messages {
-		fmt.Fprintf(&b, "%s [ts %s] %s", m.Time, m.TS, m.Author)
-		if m.AuthorID != "" && m.AuthorID != m.Author {
-			fmt.Fprintf(&b, " (%s)", m.AuthorID)
-		}
-		b.WriteString(": " + strings.ReplaceAll(m.Text, "\n", " ⏎ "))
-		if m.Replies > 0 {
-			fmt.Fprintf(&b, " {%d replies}", m.Replies)
-		}
-		if m.ThreadTS != "" {
-			fmt.Fprintf(&b, " {reply to %s}", m.ThreadTS)
-		}
-		if len(m.Reactions) > 0 {
-			fmt.Fprintf(&b, " {reactions: %s}", strings.Join(m.Reactions, ", "))
-		}
-		if len(m.Files) > 0 {
-			fmt.Fprintf(&b, " {files: %s}", strings.Join(m.Files, ", "))
-		}
-		b.WriteByte('\n')
+		b.WriteString(m.line() + "\n")
 	}
-	return ending(&b, len(l.Messages), "messages", l.Next, "")
+	return ending(&b, len(l.Messages), "messages", l.Next, l.Note)
 }
 
 type messagePage struct {
@@ -92,16 +69,12 @@ type messagePage struct {
 // call is one page, whatever its size, and a Retry-After is the caller's to plan
 // with.
 func (s *service) readChannel(ctx context.Context, c *upstream.Client, in readChannelIn) (MessageList, error) {
-	query := []string{"read_channel", in.Channel, in.Since, in.Until}
-	cursor, err := tools.OpenCursor(query, in.Cursor)
+	query := []any{"read_channel", in.Channel, in.Since, in.Until, in.Joins}
+	from, err := tools.OpenPosition(query, in.Cursor)
 	if err != nil {
 		return MessageList{}, err
 	}
-	oldest, err := moment("since", in.Since, s.now())
-	if err != nil {
-		return MessageList{}, err
-	}
-	latest, err := moment("until", in.Until, s.now())
+	oldest, latest, err := s.span(ctx, c, in.Since, in.Until)
 	if err != nil {
 		return MessageList{}, err
 	}
@@ -109,163 +82,169 @@ func (s *service) readChannel(ctx context.Context, c *upstream.Client, in readCh
 	if err != nil {
 		return MessageList{}, err
 	}
+	asked := s.historyPage(c, in.Limit+from.Skip)
 	var got messagePage
 	err = call(ctx, c, "conversations.history", url.Values{
-		"channel": {at.id}, "oldest": {oldest}, "latest": {latest}, "limit": {strconv.Itoa(in.Limit)}, "cursor": {cursor},
+		"channel": {at.id}, "oldest": {oldest}, "latest": {latest}, "limit": {strconv.Itoa(asked)}, "cursor": {from.Cursor},
 	}, true, &got)
 	if err != nil {
-		return MessageList{}, s.stale(c, in.Channel, err)
+		return MessageList{}, s.stale(c, in.Channel, s.throttled(c, err))
 	}
-	return s.page(ctx, c, at, got, in.Limit, tools.Cursor(query, got.Metadata.Next)), nil
+	at = s.titled(ctx, c, at)
+	out := MessageList{ChannelID: at.id, Channel: at.shown()}
+	all := s.reader(ctx, c, at, in.Format).all(got.Messages[:min(len(got.Messages), asked)], in.Joins)
+	out.Messages, out.Next = tools.Page(query, from, all, in.Limit, got.Metadata.Next)
+	out.Note = short(len(got.Messages), in.Limit, got.Metadata.Next)
+	return out, nil
+}
+
+// short says why a page is shorter than what was asked for.
+func short(got, wanted int, next string) string {
+	if next == "" || got >= wanted {
+		return ""
+	}
+	return fmt.Sprintf("Slack gave %d of the %d asked for; next_cursor goes on.", got, wanted)
 }
 
 // readThread reads one page, oldest first. Slack repeats the first message on
 // every page; here it stands on the first page only.
 func (s *service) readThread(ctx context.Context, c *upstream.Client, in readThreadIn) (MessageList, error) {
-	query := []string{"read_thread", in.Channel, in.ThreadTS}
-	cursor, err := tools.OpenCursor(query, in.Cursor)
+	query := []any{"read_thread", in.Channel, in.ThreadTS, in.Since, in.Until}
+	from, err := tools.OpenPosition(query, in.Cursor)
 	if err != nil {
 		return MessageList{}, err
 	}
-	at, err := s.readable(ctx, c, in.Channel)
+	oldest, latest, err := s.span(ctx, c, in.Since, in.Until)
 	if err != nil {
 		return MessageList{}, err
 	}
+	at, err := s.message(ctx, c, "thread_ts", in.Channel, in.ThreadTS, true)
+	if err != nil {
+		return MessageList{}, err
+	}
+	thread := at.ts
+	if at.thread != "" {
+		thread = at.thread
+	}
+	asked := s.historyPage(c, in.Limit+from.Skip)
 	var got messagePage
 	err = call(ctx, c, "conversations.replies", url.Values{
-		"channel": {at.id}, "ts": {in.ThreadTS}, "limit": {strconv.Itoa(in.Limit)}, "cursor": {cursor},
+		"channel": {at.id}, "ts": {thread}, "oldest": {oldest}, "latest": {latest}, "limit": {strconv.Itoa(asked)}, "cursor": {from.Cursor},
 	}, true, &got)
 	if err != nil {
-		return MessageList{}, s.stale(c, in.Channel, err)
+		return MessageList{}, s.stale(c, in.Channel, s.throttled(c, err))
 	}
-	if cursor != "" && len(got.Messages) > 0 && got.Messages[0].TS == in.ThreadTS {
+	if from.Cursor != "" && len(got.Messages) > 0 && got.Messages[0].TS == thread {
 		got.Messages = got.Messages[1:]
 	}
-	return s.page(ctx, c, at, got, in.Limit+1, tools.Cursor(query, got.Metadata.Next)), nil
+	at.place = s.titled(ctx, c, at.place)
+	out := MessageList{ChannelID: at.id, Channel: at.shown()}
+	all := s.reader(ctx, c, at.place, in.Format).all(got.Messages[:min(len(got.Messages), asked+1)], false)
+	room := in.Limit // the first message of the thread does not count
+	if from.Cursor == "" && from.Skip == 0 {
+		room++
+	}
+	out.Messages, out.Next = tools.Page(query, from, all, room, got.Metadata.Next)
+	out.Note = short(len(got.Messages), in.Limit, got.Metadata.Next)
+	return out, nil
 }
 
-// readable finds a channel to read. A person is read as the direct messages with
-// them, which have to be opened to learn their id.
-func (s *service) readable(ctx context.Context, c *upstream.Client, word string) (place, error) {
-	at, err := s.find(ctx, c, word)
+type getMessageIn struct {
+	Channel string `json:"channel"`
+	TS      string `json:"ts"`
+	Context int    `json:"context"`
+}
+
+// OneMessage is a message in full, and those before it, the oldest first.
+type OneMessage struct {
+	ChannelID string    `json:"channel_id"`
+	Channel   string    `json:"channel"`
+	Message   Message   `json:"message"`
+	Before    []Message `json:"before,omitempty"`
+}
+
+// Text is one line a message.
+func (o OneMessage) Text() string {
+	var b strings.Builder
+	b.WriteString(named(o.Channel, o.ChannelID) + "\n")
+	for _, m := range o.Before {
+		b.WriteString("before: " + m.line() + "\n")
+	}
+	b.WriteString(o.Message.line())
+	if o.Message.Permalink != "" {
+		b.WriteString("\n" + o.Message.Permalink)
+	}
+	return b.String()
+}
+
+// getMessage gets one message. A ts alone does not tell whether it is a reply,
+// which stands in no channel's history: that is asked for second. The messages
+// before a reply are those of its thread.
+func (s *service) getMessage(ctx context.Context, c *upstream.Client, in getMessageIn) (OneMessage, error) {
+	at, err := s.message(ctx, c, "ts", in.Channel, in.TS, true)
 	if err != nil {
-		return place{}, err
+		return OneMessage{}, err
 	}
-	if !userID.MatchString(at.id) {
-		return at, s.mayRead(ctx, c, at.id)
-	}
-	if !c.Allows("im:history") { // before anything is opened
-		return place{}, s.mayRead(ctx, c, "D")
-	}
-	var got struct {
-		Channel channel `json:"channel"`
-	}
-	if err := call(ctx, c, "conversations.open", url.Values{"users": {at.id}, "prevent_creation": {"true"}}, true, &got); err != nil {
-		return place{}, err
-	}
-	if !channelID.MatchString(got.Channel.ID) {
-		return place{}, fault.New(fault.NotFound, "There are no direct messages with %s.", at.shown())
-	}
-	return place{got.Channel.ID, at.name}, nil
-}
-
-// stale drops a name that Slack no longer knows, so that the next call looks
-// anew.
-func (s *service) stale(c *upstream.Client, word string, err error) error {
-	if has(err, "channel_not_found") || has(err, "is_archived") {
-		s.books.of(c.CredentialKey()).forget(word)
-	}
-	return err
-}
-
-// noise is what Slack writes itself when somebody comes or goes.
-var noise = map[string]bool{"channel_join": true, "channel_leave": true, "group_join": true, "group_leave": true, "bot_add": true, "bot_remove": true, "tombstone": true}
-
-func (s *service) page(ctx context.Context, c *upstream.Client, at place, got messagePage, limit int, next string) MessageList {
-	names := s.names(ctx, c)
-	if at.name == "" {
-		at.name = names.channel(at.id)
-	}
-	out := MessageList{ChannelID: at.id, Channel: at.shown(), Messages: []Message{}, Next: next}
-	team, room := s.team(ctx, c), maxPage
-	for _, w := range got.Messages[:min(len(got.Messages), limit)] {
-		if !tsForm.MatchString(w.TS) || noise[w.Subtype] {
-			continue
-		}
-		most := maxText
-		if room <= 0 {
-			most = shortText
-		}
-		m := Message{TS: w.TS, Time: timeOf(w.TS), Text: readable(w.body(), names, most), Replies: max(0, w.Replies)}
-		room -= len(m.Text)
-		m.Author, m.AuthorID = author(w, names)
-		if w.ThreadTS != w.TS && tsForm.MatchString(w.ThreadTS) {
-			m.ThreadTS = w.ThreadTS
-		}
-		for _, r := range w.Reactions[:min(len(w.Reactions), 10)] {
-			m.Reactions = append(m.Reactions, fmt.Sprintf("%s %d", label(r.Name), r.Count))
-		}
-		for _, f := range w.Files[:min(len(w.Files), 10)] {
-			title := label(f.Name)
-			if title == "" {
-				title = label(f.Title)
-			}
-			m.Files = append(m.Files, strings.TrimSpace(title+" ("+label(f.ID)+")"))
-		}
-		m.Permalink = permalink(team, at.id, m.TS, m.ThreadTS)
-		out.Messages = append(out.Messages, m)
-	}
-	return out
-}
-
-func author(w wireMessage, names *names) (name, id string) {
-	if userID.MatchString(w.User) {
-		return names.person(w.User), w.User
-	}
-	for _, n := range []string{w.Username, w.Profile.Name} {
-		if n = label(n); n != "" {
-			return n + " (app)", label(w.BotID)
+	var found *wireMessage
+	var before []wireMessage
+	if at.thread == "" || at.thread == at.ts {
+		if found, before, err = s.inHistory(ctx, c, at, in.Context); err != nil {
+			return OneMessage{}, s.stale(c, in.Channel, s.throttled(c, err))
 		}
 	}
-	return "app", label(w.BotID)
+	if found == nil {
+		if found, before, err = s.inThread(ctx, c, at, in.Context); err != nil {
+			return OneMessage{}, s.stale(c, in.Channel, s.throttled(c, err))
+		}
+	}
+	at.place = s.titled(ctx, c, at.place)
+	r := s.reader(ctx, c, at.place, detailed)
+	out := OneMessage{ChannelID: at.id, Channel: at.shown(), Message: r.one(*found)}
+	r.format, r.most = "", maxConcise
+	out.Before = r.all(before, false)
+	return out, nil
 }
 
-// team is the workspace's address, "https://northwind.slack.com/", or "".
-func (s *service) team(ctx context.Context, c *upstream.Client) string {
-	book := s.books.of(c.CredentialKey())
-	if team, known := book.team(); known {
-		return team
+func (s *service) inHistory(ctx context.Context, c *upstream.Client, at message, n int) (found *wireMessage, before []wireMessage, err error) {
+	var got messagePage
+	err = call(ctx, c, "conversations.history", url.Values{"channel": {at.id}, "latest": {at.ts}, "inclusive": {"true"}, "limit": {strconv.Itoa(n + 1)}}, true, &got)
+	if err != nil || len(got.Messages) == 0 || got.Messages[0].TS != at.ts {
+		return nil, nil, err
 	}
-	who, err := whoAmI(ctx, c)
-	if err != nil {
-		who.URL = ""
+	for _, m := range got.Messages[1:min(len(got.Messages), n+1)] {
+		before = append([]wireMessage{m}, before...)
 	}
-	team := workspace(who.URL)
-	book.setTeam(team)
-	return team
+	return &got.Messages[0], before, nil
 }
 
-// workspace accepts only an address of Slack's: a link in a result is one that
-// people follow.
-func workspace(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" {
-		return ""
+// inThread finds a reply. Slack takes the ts of a reply for that of its thread
+// where it does not know better.
+func (s *service) inThread(ctx context.Context, c *upstream.Client, at message, n int) (found *wireMessage, before []wireMessage, err error) {
+	thread := at.thread
+	if thread == "" {
+		thread = at.ts
 	}
-	if host := u.Hostname(); !strings.HasSuffix(host, ".slack.com") && !strings.HasSuffix(host, ".slack-gov.com") || len(host) > 253 {
-		return ""
+	fields := url.Values{"channel": {at.id}, "ts": {thread}, "latest": {at.ts}, "inclusive": {"true"}, "limit": {strconv.Itoa(s.historyPage(c, maxHistory))}}
+	if n == 0 || at.thread == "" {
+		fields.Set("oldest", at.ts)
+		fields.Set("limit", "2")
 	}
-	return "https://" + u.Hostname() + "/"
-}
-
-// permalink is built here: chat.getPermalink would cost a request a message.
-func permalink(team, channel, ts, threadTS string) string {
-	if team == "" || !channelID.MatchString(channel) || !tsForm.MatchString(ts) {
-		return ""
+	var got messagePage
+	if err := call(ctx, c, "conversations.replies", fields, true, &got); err != nil {
+		return nil, nil, err
 	}
-	link := team + "archives/" + channel + "/p" + strings.Replace(ts, ".", "", 1)
-	if threadTS != "" {
-		link += "?thread_ts=" + threadTS + "&cid=" + channel
+	for i := range got.Messages {
+		switch m := &got.Messages[i]; {
+		case m.TS != at.ts:
+		case at.thread == "" && n > 0 && m.ThreadTS != at.ts && tsForm.MatchString(m.ThreadTS):
+			at.thread = m.ThreadTS
+			return s.inThread(ctx, c, at, n)
+		default:
+			return m, got.Messages[max(0, i-n):i], nil
+		}
 	}
-	return link
+	if n > 0 && at.thread != "" { // too far down the thread for one page: without what is before it, then
+		return s.inThread(ctx, c, at, 0)
+	}
+	return nil, nil, fault.New(fault.NotFound, "There is no message with ts %s in %s. Take the ts from slack_read_channel or slack_read_thread.", at.ts, at.shown())
 }

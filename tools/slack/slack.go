@@ -1,22 +1,25 @@
-// Package slack is the messenger Slack: which channels there are, reading them,
-// finding people, posting and reacting.
+// Package slack is the messenger Slack: channels, messages, threads, search,
+// people and their groups, files, canvases.
 //
-// Every method is called by POST with a form, and the token stands in the
-// Authorization header only, so that no URL and no body ever holds it. Names
-// (#channel, @handle) are looked up when they are needed and kept for minutes,
-// apart for each credential; nothing is loaded ahead. Vendor pages:
-// docs.slack.dev/reference/methods.
+// Every method is called by POST, with a form or, where an argument is a list or
+// an object, with JSON, and the token stands in the Authorization header only, so
+// that no URL and no body ever holds it. Names (#channel, @handle) are looked up
+// when they are needed and kept for minutes, apart for each credential; nothing
+// is loaded ahead. Vendor pages: docs.slack.dev/reference/methods.
 package slack
 
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
-	"toolvault/auth/scope"
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
@@ -29,8 +32,12 @@ const (
 
 // service is what the handlers share.
 type service struct {
-	books *books
-	now   func() time.Time
+	books  *books
+	now    func() time.Time
+	groups *names.Cache[[]usergroup]
+	emoji  *names.Cache[[]Emoji]
+	legacy *names.Cache[bool] // by credential: the search of old has to do
+	narrow *names.Cache[bool] // by account: history is one page a minute
 }
 
 // New returns the service. It keeps the names that it has looked up, so one
@@ -38,7 +45,11 @@ type service struct {
 func New() tools.Service { return newService(time.Now) }
 
 func newService(now func() time.Time) tools.Service {
-	s := &service{books: newBooks(now), now: now}
+	s := &service{
+		books: newBooks(now), now: now,
+		groups: names.NewCache[[]usergroup](now, nameTTL), emoji: names.NewCache[[]Emoji](now, nameTTL),
+		legacy: names.NewCache[bool](now, nameTTL), narrow: names.NewCache[bool](now, narrowTTL),
+	}
 	return tools.Service{
 		Name:  name,
 		Title: title,
@@ -46,6 +57,7 @@ func newService(now func() time.Time) tools.Service {
 			Service:          name,
 			BaseURL:          base,
 			ResponseIDHeader: "X-Slack-Req-Id",
+			Limits:           s.limits,
 			Fault:            readFault,
 		},
 		Scopes: scopes(),
@@ -69,43 +81,16 @@ func newService(now func() time.Time) tools.Service {
 				"channels:write", "reminders:write", "search:read", "search:read.private", "search:read.im", "search:read.mpim",
 			},
 		},
-		Tools: []tools.Tool{
-			tools.New("slack_list_channels", s.listChannels),
-			tools.New("slack_read_channel", s.readChannel),
-			tools.New("slack_read_thread", s.readThread),
-			tools.New("slack_search_users", s.searchUsers),
-			tools.New("slack_post_message", s.postMessage),
-			tools.New("slack_add_reaction", s.addReaction),
-		},
+		Tools: slices.Concat(
+			s.accountTools(), s.channelTools(), s.channelChanges(), s.readTools(), s.searchTools(), s.userTools(), s.usergroupTools(),
+			s.postTools(), s.scheduleTools(), s.reactionTools(), s.fileTools(), s.uploadTools(), s.canvasTools(), s.unreadTools(),
+		),
 		Probe: probe,
 	}
 }
 
-// scopes are Slack's own names (docs.slack.dev/reference/scopes). "public:read"
-// and its like are how slack_list_channels names the scope that it needs.
-func scopes() *scope.Catalog {
-	read := func(name string, aliases ...string) scope.Def { return scope.Def{Name: name, Aliases: aliases} }
-	write := func(name string, implies ...string) scope.Def {
-		return scope.Def{Name: name, Write: true, Implies: implies}
-	}
-	return scope.NewCatalog(name,
-		read("channels:read", "public:read"), read("groups:read", "private:read"), read("im:read"), read("mpim:read"),
-		read("channels:history"), read("groups:history"), read("im:history"), read("mpim:history"),
-		write("chat:write"), write("chat:write.public", "chat:write"), write("chat:write.customize", "chat:write"),
-		write("channels:join"), write("channels:manage"), write("channels:write"), write("groups:write"), write("im:write"), write("mpim:write"),
-		read("users:read"), read("users:read.email", "users:email"), read("users.profile:read"),
-		read("reactions:read"), write("reactions:write"),
-		read("pins:read"), write("pins:write"), read("bookmarks:read"), write("bookmarks:write"),
-		read("files:read"), write("files:write"), read("usergroups:read"), write("usergroups:write"),
-		read("emoji:read"), read("team:read"), read("dnd:read"), write("reminders:write"),
-		read("canvases:read"), write("canvases:write"), read("lists:read"), write("lists:write"),
-		read("search:read"), read("search:read.public"), read("search:read.private"), read("search:read.im"),
-		read("search:read.mpim"), read("search:read.files"), read("search:read.users"),
-	)
-}
-
-// call calls a Web API method. read says that it changes nothing. Only fields
-// with a value are sent.
+// call calls a Web API method with a form. read says that it changes nothing.
+// Only fields with a value are sent.
 func call(ctx context.Context, c *upstream.Client, method string, fields url.Values, read bool, out any) error {
 	form := url.Values{}
 	for k, v := range fields {
@@ -116,20 +101,22 @@ func call(ctx context.Context, c *upstream.Client, method string, fields url.Val
 	return c.Do(ctx, upstream.Request{Path: "/" + method, Form: form, Read: read}, out)
 }
 
+// callJSON calls a method whose arguments are lists or objects, or may be empty
+// texts.
+func callJSON(ctx context.Context, c *upstream.Client, method string, body any, read bool, out any) error {
+	return c.Do(ctx, upstream.Request{Path: "/" + method, JSON: body, Read: read}, out)
+}
+
 // probe asks whose token it is. auth.test needs no scope.
 func probe(ctx context.Context, c *upstream.Client) (string, error) {
-	who, err := whoAmI(ctx, c)
+	who, err := whoAmI(ctx, c, nil)
 	if err != nil {
 		return "", err
 	}
 	if who.TeamID == "" || who.UserID == "" {
 		return "", fault.New(fault.UpstreamError, "Slack answered without a workspace. Is the address really Slack's?")
 	}
-	kind := "user"
-	if who.BotID != "" {
-		kind = "bot"
-	}
-	return fmt.Sprintf("workspace %s (%s), %s %s (%s)", label(who.Team), label(who.TeamID), kind, label(who.User), label(who.UserID)), nil
+	return fmt.Sprintf("workspace %s (%s), %s %s (%s)", label(who.Team), label(who.TeamID), who.kind(), label(who.User), label(who.UserID)), nil
 }
 
 // identity is the answer of auth.test.
@@ -142,11 +129,70 @@ type identity struct {
 	BotID  string `json:"bot_id"`
 }
 
-func whoAmI(ctx context.Context, c *upstream.Client) (identity, error) {
+func (w identity) kind() string {
+	if w.BotID != "" {
+		return "bot"
+	}
+	return "user"
+}
+
+// whoAmI asks whose token it is; head, where set, sees the headers, in which the
+// token's scopes stand.
+func whoAmI(ctx context.Context, c *upstream.Client, head func(http.Header)) (identity, error) {
 	var who identity
-	err := call(ctx, c, "auth.test", nil, true, &who)
+	err := c.Do(ctx, upstream.Request{Path: "/auth.test", Form: url.Values{}, Read: true, Head: head}, &who)
 	return who, err
+}
+
+// self is whoAmI, remembered; zero where it cannot be had.
+func (s *service) self(ctx context.Context, c *upstream.Client) identity {
+	book := s.books.of(c.CredentialKey())
+	if who, known := book.self(); known {
+		return who
+	}
+	who, err := whoAmI(ctx, c, nil)
+	if err != nil {
+		who = identity{}
+	}
+	book.setSelf(who)
+	return who
+}
+
+// team is the workspace's address, "https://northwind.slack.com/", or "".
+func (s *service) team(ctx context.Context, c *upstream.Client) string {
+	return workspace(s.self(ctx, c).URL)
+}
+
+// workspace accepts only an address of Slack's: a link in a result is one that
+// people follow.
+func workspace(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" || !slackHost(u.Hostname()) {
+		return ""
+	}
+	return "https://" + u.Hostname() + "/"
+}
+
+// slackHost reports whether a host is a workspace of Slack's.
+func slackHost(host string) bool {
+	return len(host) <= 253 && (strings.HasSuffix(host, ".slack.com") || strings.HasSuffix(host, ".slack-gov.com"))
+}
+
+// link is an address of Slack's as it was given, or "" for any other.
+func link(address string) string {
+	if workspace(address) == "" {
+		return ""
+	}
+	return upstream.Clean(address, 400)
 }
 
 // label is a name of the service's for a person and a model: one line, short.
 func label(s string) string { return upstream.Clean(s, 80) }
+
+// named is how a thing stands in a text: its name, and its id.
+func named(name, id string) string {
+	if name == "" || name == id {
+		return id
+	}
+	return name + " (" + id + ")"
+}

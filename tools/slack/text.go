@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"regexp"
 	"strings"
 
 	"toolvault/tools/upstream"
@@ -14,9 +15,35 @@ type resolver interface {
 
 var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
-// readable turns Slack's markup into text for a model: <@U…> into @name,
-// <#C…|name> into #name, links into their label and address, &lt; into <. What
-// people do not see is removed; at most limit characters are left.
+// marks are where Slack's *bold* and ~struck out~ differ from Markdown's. A word
+// that is marked twice is Markdown already.
+var marks = []struct {
+	form *regexp.Regexp
+	to   string
+}{
+	{regexp.MustCompile(`(^|[\s(\[_~>"'])\*([^\s*](?:[^*\n]*[^\s*])?)\*($|[\s)\].,:;!?_~"'])`), "${1}**${2}**${3}"},
+	{regexp.MustCompile(`(^|[\s(\[_*>"'])~([^\s~](?:[^~\n]*[^\s~])?)~($|[\s)\].,:;!?_*"'])`), "${1}~~${2}~~${3}"},
+}
+
+// emphasis turns Slack's marks into Markdown's, but for what is code.
+func emphasis(text string) string {
+	if !strings.ContainsAny(text, "*~") {
+		return text
+	}
+	parts := strings.Split(text, "`")
+	for i := 0; i < len(parts); i += 2 {
+		for _, m := range marks {
+			parts[i] = m.form.ReplaceAllString(parts[i], m.to)
+			parts[i] = m.form.ReplaceAllString(parts[i], m.to) // those that share the blank between them
+		}
+	}
+	return strings.Join(parts, "`")
+}
+
+// readable turns Slack's markup into Markdown for a model: <@U…> into @name,
+// <#C…|name> into #name, links into their label and address, *bold* into
+// **bold**, &lt; into <. What people do not see is removed; at most limit
+// characters are left.
 // docs.slack.dev/messaging/formatting-message-text.
 func readable(text string, names resolver, limit int) string {
 	const most = 64 << 10 // Slack cuts a text at 40,000 characters
@@ -40,7 +67,7 @@ func readable(text string, names resolver, limit int) string {
 		text = text[start+end+2:]
 	}
 	b.WriteString(entities.Replace(text))
-	return upstream.CleanLines(b.String(), limit)
+	return upstream.CleanLines(emphasis(b.String()), limit)
 }
 
 // token is what stands between < and >.
@@ -89,21 +116,24 @@ type wireMessage struct {
 	Profile  struct {
 		Name string `json:"name"`
 	} `json:"bot_profile"`
-	Reactions []struct {
-		Name  string `json:"name"`
-		Count int    `json:"count"`
-	} `json:"reactions"`
-	Files []struct {
-		ID    string `json:"id"`
-		Name  string `json:"name"`
-		Title string `json:"title"`
-	} `json:"files"`
+	Edited *struct {
+		TS string `json:"ts"`
+	} `json:"edited"`
+	Reactions   []wireReaction `json:"reactions"`
+	Files       []file         `json:"files"`
 	Attachments []struct {
 		Fallback string `json:"fallback"`
 		Title    string `json:"title"`
 		Text     string `json:"text"`
 	} `json:"attachments"`
 	Blocks []block `json:"blocks"`
+}
+
+// wireReaction is an emoji on a message, and who put it there.
+type wireReaction struct {
+	Name  string   `json:"name"`
+	Count int      `json:"count"`
+	Users []string `json:"users"`
 }
 
 // block is a node of Block Kit, as far as its text goes.

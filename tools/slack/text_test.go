@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 
 	"toolvault/tools/toolstest"
@@ -30,30 +29,32 @@ func (phonebook) channel(id string) string {
 
 func TestMarkupBecomesText(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain":                                    "plain",
-		"<@U01234567> hi":                          "@Dana hi",
-		"<@U99999999>":                             "@U99999999",
-		"<@U01234567|old name>":                    "@Dana",
-		"<#C01234567|general>":                     "#general",
-		"<#C01234567>":                             "#general",
-		"<#C99999999>":                             "#C99999999",
-		"<!here> <!channel>":                       "@here @channel",
-		"<!subteam^S0123|@support>":                "@support",
-		"<!date^1795600800^{time}|noon>":           "noon",
-		"<https://a.example/?x=1&amp;y=2>":         "https://a.example/?x=1&y=2",
-		"<https://a.example|the page>":             "the page (https://a.example)",
-		"<https://evil.example|https://a.example>": "https://a.example (https://evil.example)",
-		"<mailto:a@b.example|a@b.example>":         "a@b.example",
-		"1 &lt; 2 &amp;&amp; 3 &gt; 2":             "1 < 2 && 3 > 2",
-		"&amp;lt;":                                 "&lt;",
-		"a < b":                                    "a < b",
-		"<<@U01234567>>":                           "<@Dana>",
-		"<unfinished":                              "<unfinished",
-		"two\nlines":                               "two\nlines",
-		"a\u202eb\u200bc\x00d\x1b[31m\U000e0041":   "abcd[31m",
-		"<!x\u202ey|\u200blabel>":                  "label",
-		"":                                         "",
-		strings.Repeat("é", 50):                    strings.Repeat("é", 19) + "…",
+		"plain":                                       "plain",
+		"<@U01234567> hi":                             "@Dana hi",
+		"<@U99999999>":                                "@U99999999",
+		"<@U01234567|old name>":                       "@Dana",
+		"<#C01234567|general>":                        "#general",
+		"<#C01234567>":                                "#general",
+		"<#C99999999>":                                "#C99999999",
+		"<!here> <!channel>":                          "@here @channel",
+		"<!subteam^S0123|@support>":                   "@support",
+		"<!date^1795600800^{time}|noon>":              "noon",
+		"<https://a.example/?x=1&amp;y=2>":            "https://a.example/?x=1&y=2",
+		"<https://a.example|the page>":                "the page (https://a.example)",
+		"<https://evil.example|https://a.example>":    "https://a.example (https://evil.example)",
+		"<mailto:a@b.example|a@b.example>":            "a@b.example",
+		"1 &lt; 2 &amp;&amp; 3 &gt; 2":                "1 < 2 && 3 > 2",
+		"&amp;lt;":                                    "&lt;",
+		"a < b":                                       "a < b",
+		"<<@U01234567>>":                              "<@Dana>",
+		"<unfinished":                                 "<unfinished",
+		"*bold* *and* (*bold*), _it_ ~gone~":          "**bold** **and** (**bold**), _it_ ~~gone~~",
+		"**Markdown** 2*3*4 * a * `*code*` ```*x*```": "**Markdown** 2*3*4 * a * `*code*` ```*x*```",
+		"two\nlines":                                  "two\nlines",
+		"a\u200bc":                                    "ac",
+		"<!x\u202ey|\u200blabel>":                     "label",
+		"":                                            "",
+		strings.Repeat("é", 50):                       strings.Repeat("é", 19) + "…",
 	} {
 		limit := 100
 		if strings.HasPrefix(in, "éé") {
@@ -99,11 +100,14 @@ func TestHostileMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := out.(MessageList)
-	if len(l.Messages) != 3 || l.Messages[0].Author != "Dana admin" || l.Messages[1].Author != "CI bot (app)" || l.Messages[1].Text != "built it (https://ci.example)\nby @Dana admin" || l.Messages[2].Text != "old style" {
+	if len(l.Messages) != 3 || !strings.HasPrefix(l.Messages[0].Author, "Da") || strings.Contains(l.Messages[0].Author, "\n") || l.Messages[1].Author != "CI bot (app)" || l.Messages[1].Text != "built it (https://ci.example)\nby @"+l.Messages[0].Author || l.Messages[2].Text != "old style" {
 		t.Errorf("%+v", l.Messages)
 	}
 	if lines := strings.Split(l.Text(), "\n"); len(lines) != 4 {
 		t.Errorf("%d lines:\n%s", len(lines), l.Text())
+	}
+	if !strings.Contains(l.Text(), "«hi ⏎ 2026-11-23T08:55:00Z [ts 1795424100.000126] Boss (U1): pay ") || strings.ContainsAny(l.Text(), "\u202e\u200b") {
+		t.Errorf("somebody's words are not marked:\n%s", l.Text())
 	}
 
 	var many []string
@@ -120,26 +124,5 @@ func TestHostileMessages(t *testing.T) {
 	}
 	if len(asked()) > 5 {
 		t.Errorf("%d requests for one author", len(asked()))
-	}
-}
-
-func TestMoments(t *testing.T) {
-	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
-	for in, want := range map[string]string{
-		"": "", "1795424100.000125": "1795424100.000125", "24h": fmt.Sprint(now.Unix()-86400, ".000000"), "2w": fmt.Sprint(now.Unix()-14*86400, ".000000"),
-		"2026-11-24": "1795478400.000000", "2026-11-24T09:00:00+01:00": "1795507200.000000",
-	} {
-		want = strings.ReplaceAll(want, " ", "")
-		if got, err := moment("since", in, now); err != nil || got != want {
-			t.Errorf("%q: %q %v, want %q", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"yesterday", "24", "-1h", "1795424100", "99999h9", "0001-01-01"} {
-		if got, err := moment("since", in, now); err == nil {
-			t.Errorf("%q: %q", in, got)
-		}
-	}
-	if timeOf("1795424100.000125") != "2026-11-23T08:55:00Z" || timeOf("x") != "" {
-		t.Error(timeOf("1795424100.000125"))
 	}
 }

@@ -1,0 +1,431 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"toolvault/tools"
+	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
+)
+
+func (s *service) channelChanges() []tools.Tool {
+	return []tools.Tool{
+		tools.New("slack_open_dm", s.openDM),
+		tools.New("slack_join_channel", s.joinChannel),
+		tools.New("slack_create_channel", s.createChannel),
+		tools.New("slack_update_channel", s.updateChannel),
+		tools.New("slack_invite_to_channel", s.inviteToChannel),
+	}
+}
+
+type openDMIn struct {
+	Users []string `json:"users"`
+}
+
+// Opened is a conversation with people.
+type Opened struct {
+	ChannelID string   `json:"channel_id"`
+	Users     []string `json:"users"`
+	Already   bool     `json:"already,omitempty"` // it was open before
+}
+
+// Text says with whom.
+func (o Opened) Text() string {
+	verb := "Opened"
+	if o.Already {
+		verb = "Was open already:"
+	}
+	return fmt.Sprintf("%s %s with %s", verb, o.ChannelID, strings.Join(o.Users, ", "))
+}
+
+// openDM opens direct messages with one person, or a group conversation.
+func (s *service) openDM(ctx context.Context, c *upstream.Client, in openDMIn) (Opened, error) {
+	if len(in.Users) > 1 {
+		if err := allowed(c, "mpim", "write"); err != nil {
+			return Opened{}, err
+		}
+	}
+	ids, err := s.crew(ctx, c, "users", in.Users)
+	if err != nil {
+		return Opened{}, err
+	}
+	var got struct {
+		Already bool    `json:"already_open"`
+		NoOp    bool    `json:"no_op"`
+		Channel channel `json:"channel"`
+	}
+	if err := call(ctx, c, "conversations.open", url.Values{"users": {strings.Join(ids, ",")}, "return_im": {"true"}}, false, &got); err != nil {
+		return Opened{}, err
+	}
+	if !channelID.MatchString(got.Channel.ID) {
+		return Opened{}, fault.New(fault.UpstreamError, "Slack opened the conversation and did not say which it is. List it with slack_list_channels (type im or mpim).")
+	}
+	return Opened{ChannelID: got.Channel.ID, Users: s.names(ctx, c).shown(ids), Already: got.Already || got.NoOp}, nil
+}
+
+// Joined is a channel that the app is in now.
+type Joined struct {
+	ChannelID string `json:"channel_id"`
+	Channel   string `json:"channel"`
+	Already   bool   `json:"already,omitempty"`
+}
+
+// Text says which.
+func (j Joined) Text() string {
+	if j.Already {
+		return "The app was in " + named(j.Channel, j.ChannelID) + " already"
+	}
+	return "The app is in " + named(j.Channel, j.ChannelID) + " now"
+}
+
+// joinChannel makes the app a member of a public channel.
+func (s *service) joinChannel(ctx context.Context, c *upstream.Client, in channelIn) (Joined, error) {
+	at, err := s.find(ctx, c, in.Channel)
+	if err != nil {
+		return Joined{}, err
+	}
+	var got struct {
+		Channel  channel `json:"channel"`
+		Warning  string  `json:"warning"`
+		Metadata struct {
+			Warnings []string `json:"warnings"`
+		} `json:"response_metadata"`
+	}
+	err = call(ctx, c, "conversations.join", url.Values{"channel": {at.id}}, false, &got)
+	already := has(err, "already_in_channel") || got.Warning == "already_in_channel" || slices.Contains(got.Metadata.Warnings, "already_in_channel")
+	if err != nil && !already {
+		return Joined{}, s.stale(c, in.Channel, err)
+	}
+	if at.name == "" && got.Channel.Name != "" {
+		at.name = "#" + label(got.Channel.Name)
+		s.books.of(c.CredentialKey()).learn(at.name, at.id)
+	}
+	return Joined{ChannelID: at.id, Channel: at.shown(), Already: already}, nil
+}
+
+type createChannelIn struct {
+	Name    string   `json:"name"`
+	Private bool     `json:"private"`
+	Topic   string   `json:"topic"`
+	Purpose string   `json:"purpose"`
+	Invite  []string `json:"invite"`
+}
+
+// CreatedChannel is a channel that is there now.
+type CreatedChannel struct {
+	ChannelID string   `json:"channel_id"`
+	Channel   string   `json:"channel"`
+	Private   bool     `json:"private"`
+	Invited   []string `json:"invited,omitempty"`
+	URL       string   `json:"url,omitempty"`
+	Note      string   `json:"note,omitempty"` // what could not be done besides
+}
+
+// Text says which.
+func (r CreatedChannel) Text() string {
+	t := "Created " + named(r.Channel, r.ChannelID)
+	if r.Private {
+		t += ", private"
+	}
+	if len(r.Invited) > 0 {
+		t += ", invited " + strings.Join(r.Invited, ", ")
+	}
+	if r.URL != "" {
+		t += ", " + r.URL
+	}
+	if r.Note != "" {
+		t += "\nNote: " + r.Note
+	}
+	return t
+}
+
+// nameForm is what Slack takes for the name of a channel; letters of any script,
+// but no capitals, blanks or stops.
+var nameForm = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_-]{1,80}$`)
+
+func channelName(word string) (string, error) {
+	name := strings.TrimPrefix(strings.TrimSpace(word), "#")
+	if nameForm.MatchString(name) {
+		return name, nil
+	}
+	near := regexp.MustCompile(`[^\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_]+`).ReplaceAllString(strings.ToLower(name), "-")
+	return "", fault.New(fault.InvalidArguments, "name: Slack's channels are called in lower case, digits, - and _, at most 80 characters. %q would do.", upstream.Clean(strings.Trim(near, "-"), 80))
+}
+
+// createChannel makes a channel. People are looked up before it is made; once it
+// is, nothing that fails makes the call fail.
+func (s *service) createChannel(ctx context.Context, c *upstream.Client, in createChannelIn) (CreatedChannel, error) {
+	if in.Private {
+		if err := allowed(c, "groups", "write"); err != nil {
+			return CreatedChannel{}, err
+		}
+	}
+	name, err := channelName(in.Name)
+	if err != nil {
+		return CreatedChannel{}, err
+	}
+	people, err := s.crew(ctx, c, "invite", in.Invite)
+	if err != nil {
+		return CreatedChannel{}, err
+	}
+	var got struct {
+		Channel channel `json:"channel"`
+	}
+	if err := call(ctx, c, "conversations.create", url.Values{"name": {name}, "is_private": {strconv.FormatBool(in.Private)}}, false, &got); err != nil {
+		return CreatedChannel{}, err
+	}
+	id := got.Channel.ID
+	if !channelID.MatchString(id) {
+		return CreatedChannel{}, fault.New(fault.UpstreamError, "Slack made the channel and did not say which it is. Find it with slack_list_channels before making it again.")
+	}
+	out := CreatedChannel{ChannelID: id, Channel: "#" + label(got.Channel.Name), Private: in.Private, URL: channelLink(s.team(ctx, c), id)}
+	book := s.books.of(c.CredentialKey())
+	book.learn(out.Channel, id)
+	book.sort(id, channel{Private: in.Private}.family())
+	var notes []string
+	for _, set := range []struct{ method, field, text string }{{"conversations.setTopic", "topic", in.Topic}, {"conversations.setPurpose", "purpose", in.Purpose}} {
+		if set.text == "" {
+			continue
+		}
+		if err := callJSON(ctx, c, set.method, map[string]string{"channel": id, set.field: set.text}, false, nil); err != nil {
+			notes = append(notes, "The "+set.field+" was not set: "+fault.From(err).Message)
+		}
+	}
+	if len(people) > 0 {
+		done, _ := s.invite(ctx, c, id, people)
+		out.Invited = done.Invited
+		if done.Note != "" {
+			notes = append(notes, done.Note)
+		}
+	}
+	out.Note = strings.Join(notes, " ")
+	return out, nil
+}
+
+type updateChannelIn struct {
+	Channel  string  `json:"channel"`
+	Topic    *string `json:"topic"`
+	Purpose  *string `json:"purpose"`
+	Name     string  `json:"name"`
+	Archived *bool   `json:"archived"`
+}
+
+// ChangedChannel is a channel that is different now.
+type ChangedChannel struct {
+	ChannelID string   `json:"channel_id"`
+	Channel   string   `json:"channel"`
+	Changed   []string `json:"changed"` // "topic", "purpose", "name", "archived"
+	Archived  bool     `json:"archived,omitempty"`
+}
+
+// Text says what.
+func (r ChangedChannel) Text() string {
+	t := "Changed " + strings.Join(r.Changed, ", ") + " of " + named(r.Channel, r.ChannelID)
+	if r.Archived {
+		t += ", which is archived now"
+	}
+	return t
+}
+
+// updateChannel changes what is given, step by step: unarchived first, archived
+// last, since an archived channel takes no other change.
+func (s *service) updateChannel(ctx context.Context, c *upstream.Client, in updateChannelIn) (ChangedChannel, error) {
+	if in.Topic == nil && in.Purpose == nil && in.Name == "" && in.Archived == nil {
+		return ChangedChannel{}, fault.New(fault.InvalidArguments, "Nothing to change: give topic, purpose, name or archived.")
+	}
+	name := ""
+	var err error
+	if in.Name != "" {
+		if name, err = channelName(in.Name); err != nil {
+			return ChangedChannel{}, err
+		}
+	}
+	at, err := s.locateAny(ctx, c, in.Channel, in.Archived != nil && !*in.Archived)
+	if err != nil {
+		return ChangedChannel{}, err
+	}
+	if err := s.mayUse(ctx, c, at.id, "write"); err != nil {
+		return ChangedChannel{}, err
+	}
+	at = s.titled(ctx, c, at)
+	out := ChangedChannel{ChannelID: at.id, Channel: at.shown(), Changed: []string{}}
+	step := func(what, method string, body map[string]string, same string) error {
+		body["channel"] = at.id
+		err := callJSON(ctx, c, method, body, false, nil)
+		if err == nil || same != "" && has(err, same) {
+			out.Changed = append(out.Changed, what)
+			return nil
+		}
+		f := *fault.From(s.stale(c, in.Channel, err))
+		if len(out.Changed) > 0 {
+			f.Message = fmt.Sprintf("Changed %s; the %s was not: %s", strings.Join(out.Changed, ", "), what, f.Message)
+			f.NotSent = false
+		}
+		return &f
+	}
+	if in.Archived != nil && !*in.Archived {
+		if err := step("archived", "conversations.unarchive", map[string]string{}, "not_archived"); err != nil {
+			return ChangedChannel{}, err
+		}
+	}
+	for _, set := range []struct {
+		field, method string
+		text          *string
+	}{{"topic", "conversations.setTopic", in.Topic}, {"purpose", "conversations.setPurpose", in.Purpose}} {
+		if set.text != nil {
+			if err := step(set.field, set.method, map[string]string{set.field: *set.text}, ""); err != nil {
+				return ChangedChannel{}, err
+			}
+		}
+	}
+	book := s.books.of(c.CredentialKey())
+	if name != "" {
+		if err := step("name", "conversations.rename", map[string]string{"name": name}, ""); err != nil {
+			return ChangedChannel{}, err
+		}
+		book.forget(at.name)
+		out.Channel = "#" + name
+		book.learn(out.Channel, at.id)
+	}
+	if in.Archived != nil && *in.Archived {
+		if err := step("archived", "conversations.archive", map[string]string{}, "already_archived"); err != nil {
+			return ChangedChannel{}, err
+		}
+		book.forget(out.Channel)
+		out.Archived = true
+	}
+	return out, nil
+}
+
+// locateAny finds a channel; where it may be archived, among those too, by name.
+func (s *service) locateAny(ctx context.Context, c *upstream.Client, word string, archived bool) (place, error) {
+	at, err := s.locate(ctx, c, word)
+	if err == nil || !archived || !strings.HasPrefix(word, "#") || fault.From(err).Kind != fault.NotFound {
+		return at, err
+	}
+	for _, kind := range []string{"public", "private"} {
+		list, err := s.listChannels(ctx, c, listChannelsIn{Type: kind, Contains: word, Archived: true, Limit: 200})
+		if err != nil {
+			continue
+		}
+		for _, ch := range list.Channels {
+			if ch.Name == word {
+				return place{ch.ID, ch.Name}, nil
+			}
+		}
+	}
+	return at, err
+}
+
+type inviteIn struct {
+	Channel string   `json:"channel"`
+	Users   []string `json:"users"`
+}
+
+// Invited says who is in a channel now.
+type Invited struct {
+	ChannelID string   `json:"channel_id"`
+	Channel   string   `json:"channel"`
+	Invited   []string `json:"invited,omitempty"`
+	Already   []string `json:"already,omitempty"`
+	Note      string   `json:"note,omitempty"` // who could not be
+}
+
+// Text says who.
+func (r Invited) Text() string {
+	t := named(r.Channel, r.ChannelID)
+	if len(r.Invited) > 0 {
+		t += ": invited " + strings.Join(r.Invited, ", ")
+	}
+	if len(r.Already) > 0 {
+		t += "; already in it: " + strings.Join(r.Already, ", ")
+	}
+	if r.Note != "" {
+		t += "\nNote: " + r.Note
+	}
+	return t
+}
+
+// inviteToChannel adds people to a channel.
+func (s *service) inviteToChannel(ctx context.Context, c *upstream.Client, in inviteIn) (Invited, error) {
+	at, err := s.locate(ctx, c, in.Channel)
+	if err != nil {
+		return Invited{}, err
+	}
+	if err := s.mayUse(ctx, c, at.id, "write.invites"); err != nil {
+		return Invited{}, err
+	}
+	people, err := s.crew(ctx, c, "users", in.Users)
+	if err != nil {
+		return Invited{}, err
+	}
+	out, failed := s.invite(ctx, c, at.id, people)
+	if len(out.Invited)+len(out.Already) == 0 {
+		return Invited{}, s.stale(c, in.Channel, failed)
+	}
+	at = s.titled(ctx, c, at)
+	out.ChannelID, out.Channel = at.id, at.shown()
+	return out, nil
+}
+
+// invite invites all at once and, where Slack takes not all of them, each alone,
+// since it says of a list only that something is wrong with one. failed is the
+// last that went wrong.
+func (s *service) invite(ctx context.Context, c *upstream.Client, id string, people []string) (out Invited, failed error) {
+	names := s.names(ctx, c)
+	ask := func(users ...string) error {
+		return call(ctx, c, "conversations.invite", url.Values{"channel": {id}, "users": {strings.Join(users, ",")}}, false, nil)
+	}
+	err := ask(people...)
+	if err == nil {
+		out.Invited = names.shown(people)
+		return out, nil
+	}
+	if len(people) > 1 && !perPerson(err) {
+		out.Note = "Nobody was invited: " + fault.From(err).Message
+		return out, err
+	}
+	var refused []string
+	for i, p := range people {
+		if len(people) > 1 {
+			err = ask(p)
+			c.Progress(float64(i+1), float64(len(people)), "people invited")
+		}
+		switch {
+		case err == nil:
+			out.Invited = append(out.Invited, names.shown([]string{p})...)
+		case has(err, "already_in_channel"):
+			out.Already = append(out.Already, names.shown([]string{p})...)
+		default:
+			failed = err
+			refused = append(refused, named(names.person(p), p)+": "+fault.From(err).Message)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(refused) > 0 {
+		out.Note = upstream.Clean("Not invited: "+strings.Join(refused, " "), 1500)
+	}
+	return out, failed
+}
+
+// perPerson reports whether an invitation failed for one of the people, so that
+// the others may still be invited.
+func perPerson(err error) bool {
+	for _, code := range []string{
+		"already_in_channel", "cant_invite_self", "cant_invite", "user_not_found", "user_is_restricted", "user_is_ultra_restricted", "ura_max_channels", "users_not_found",
+		"user_not_visible", "user_team_not_in_channel", "failed_for_some_users", "user_disabled",
+	} {
+		if has(err, code) {
+			return true
+		}
+	}
+	return false
+}
