@@ -155,9 +155,11 @@ func (w *slackWorkspace) conversationsOpen(c *slackCall) answer {
 		return c.token.missing("mpim:write")
 	}
 	before := len(w.channels)
-	ch := w.direct(c, w.person(ids[0]), create)
+	var ch *slackChannel
 	if len(ids) > 1 {
 		ch = w.group(c, ids)
+	} else {
+		ch = w.direct(c, w.person(ids[0]), create)
 	}
 	if ch == nil {
 		return slackError("channel_not_found")

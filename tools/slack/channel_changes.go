@@ -273,6 +273,7 @@ func (s *service) updateChannel(ctx context.Context, c *upstream.Client, in upda
 		if err := step("archived", "conversations.unarchive", map[string]string{}, "not_archived"); err != nil {
 			return ChangedChannel{}, err
 		}
+		s.books.of(c.CredentialKey()).learn(out.Channel, at.id)
 	}
 	for _, set := range []struct {
 		field, method string

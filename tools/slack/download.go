@@ -161,12 +161,15 @@ func isText(b []byte) bool {
 	for i := 0; i < utf8.UTFMax && len(b) > 0 && !utf8.RuneStart(b[0]); i++ {
 		b = b[1:]
 	}
-	for cut := range utf8.UTFMax {
-		if cut <= len(b) && utf8.Valid(b[:len(b)-cut]) {
-			return !slices.Contains(b, 0)
+	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(b[i]) {
+			if !utf8.FullRune(b[i:]) {
+				b = b[:i]
+			}
+			break
 		}
 	}
-	return false
+	return utf8.Valid(b) && !slices.Contains(b, 0)
 }
 
 // pictures are the types of image that clients show.

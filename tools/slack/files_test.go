@@ -123,7 +123,7 @@ func TestUploads(t *testing.T) {
 	if u.Size != 3 || u.ChannelID[0] != 'D' || u.Permalink == "" {
 		t.Errorf("%+v", u)
 	}
-	if got := strings.Join(w.asked, " "); !strings.Contains(got, "files.getUploadURLExternal  files.completeUploadExternal") {
+	if got := strings.Join(w.asked, " "); !strings.Contains(got, "files.getUploadURLExternal /upload/v1/"+u.FileID+" files.completeUploadExternal") {
 		t.Errorf("asked %s", got)
 	}
 	if !strings.Contains(w.double.Snapshot()["file "+u.FileID], "\x00\x01\x02") {
