@@ -137,7 +137,7 @@ func (p page) tasks() string {
 		b.WriteString(taskRow("**"+title(group[0].task.service)+"**", sum, theirs, "`"+group[0].task.vendor+"`"))
 		all, theirAll = all.plus(sum), theirAll.plus(theirs)
 	}
-	b.WriteString(taskRow("**All**", all, theirAll, ""))
+	b.WriteString(taskRow("**All**", all, theirAll, "ours as structured content: "+thousands(all.Structured)))
 	return b.String()
 }
 

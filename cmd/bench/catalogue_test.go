@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -233,6 +236,62 @@ func TestFormsOnly(t *testing.T) {
 	}
 	if got := ask(http.MethodPost, "/api/conversations.info", "application/x-www-form-urlencoded", "channel=C07GENERAL01"); !strings.Contains(got, `"name":"general"`) {
 		t.Errorf("form: %s", got)
+	}
+}
+
+// The proxy takes connections for Slack, with a certificate that its file vouches
+// for, and for nobody else.
+func TestSlackProxy(t *testing.T) {
+	p, err := startSlackProxy(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "for "+r.Host) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.close)
+	text, err := os.ReadFile(p.authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	proxy, err := url.Parse(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots}}
+	t.Cleanup(transport.CloseIdleConnections)
+	for _, host := range []string{"slack.com", "northwind-support.slack.com"} {
+		resp, err := (&http.Client{Transport: transport}).Get("https://" + host + "/api/auth.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || string(b) != "for "+host {
+			t.Errorf("%s: %q, %v", host, b, err)
+		}
+	}
+	for _, host := range []string{"api.pinecone.io", "notslack.com", "slack.com.example.com"} {
+		if resp, err := (&http.Client{Transport: transport}).Get("https://" + host + "/"); err == nil {
+			_ = resp.Body.Close()
+			t.Errorf("%s went through", host)
+		} else if !strings.Contains(err.Error(), "Forbidden") {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+// A program that is no MCP server is an error that names it, and leaves nothing.
+func TestStartMCPOfAnotherProgram(t *testing.T) {
+	temp, none := t.TempDir(), filepath.Join(t.TempDir(), "none")
+	t.Setenv("TMPDIR", temp)
+	for _, program := range []string{"false", "cat", none} {
+		if _, err := startMCP(t.Context(), "the server", nil, program); err == nil {
+			t.Errorf("%s shook hands", program)
+		}
+	}
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("%v are left, %v", left, err)
 	}
 }
 

@@ -191,34 +191,31 @@ func replaced(b []byte, change func(depth int, v any) (any, bool)) []byte {
 	return out.Bytes()
 }
 
-// grown is an answer of some 20 MB: by one long text, or by the items of its lists
+// grown is an answer of some 20 MB: by one long text, or by the items of a list
 // again and again.
 func grown(b []byte, text bool) []byte {
-	const size = 20 << 20
-	if text {
-		long := strings.Repeat("long ", size/5)
-		done := false
-		return replaced(b, func(_ int, v any) (any, bool) {
-			if _, ok := v.(string); ok && !done {
-				done = true
-				return long, true
+	const size, here = 20 << 20, "@grown@"
+	var more []byte
+	b = replaced(b, func(_ int, v any) (any, bool) {
+		if more != nil {
+			return nil, false
+		}
+		switch v := v.(type) {
+		case string:
+			if text {
+				more = bytes.Repeat([]byte("long "), size/5)
+				return here, true
 			}
-			return nil, false
-		})
-	}
-	return replaced(b, func(_ int, v any) (any, bool) {
-		l, ok := v.([]any)
-		if !ok || len(l) == 0 {
-			return nil, false
+		case []any:
+			if one, err := json.Marshal(v); !text && len(v) > 0 && err == nil {
+				more = bytes.Repeat(append(one[1:len(one)-1], ','), size/len(one))
+				return []any{here, v[0]}, true
+			}
 		}
-		one, err := json.Marshal(l)
-		if err != nil {
-			return nil, false
-		}
-		many := make([]any, 0, size/len(one)*len(l))
-		for n := 0; n < size; n += len(one) {
-			many = append(many, l...)
-		}
-		return many, true
+		return nil, false
 	})
+	if text {
+		return bytes.Replace(b, []byte(here), more, 1)
+	}
+	return bytes.Replace(b, []byte(`"`+here+`",`), more, 1)
 }

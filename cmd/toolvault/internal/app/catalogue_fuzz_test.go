@@ -136,7 +136,7 @@ func FuzzCall(f *testing.F) {
 	for n := range len(all) {
 		f.Add(uint16(n), uint64(n), uint64(n+1))
 	}
-	w := newWhole(f, all[0])
+	w := newWhole(f, schemas.Tool{})
 	f.Fuzz(func(t *testing.T, which uint16, seed, bodies uint64) {
 		tool := all[int(which)%len(all)]
 		w.reset(t)

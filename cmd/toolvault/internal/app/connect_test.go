@@ -23,7 +23,7 @@ func TestLeastScopes(t *testing.T) {
 	}{
 		{"slack", "chat:write channels:read", []string{"chat:write", "channels:read"}, nil},
 		{"slack", "public:read", []string{"channels:read"}, nil},
-		{"slack", "read-only", []string{"channels:read", "groups:read", "im:read", "mpim:read", "channels:history", "users:read"}, nil},
+		{"slack", "read-only", nil, []string{"chat:write", "files:write", "channels:manage"}},
 		{"hubspot", "contacts.read", []string{"crm.objects.contacts.read"}, nil},
 		{"hubspot", "read-only", nil, []string{"crm.objects.contacts.write", "tickets"}},
 	} {
