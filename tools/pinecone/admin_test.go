@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -142,5 +143,39 @@ func TestModels(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: %v", c.tool, c.args, err)
 		}
+	}
+}
+
+// Somebody else makes an index anew, of another kind: what is remembered of it does
+// not keep calls from the new one, nor says anything wrong of it.
+func TestAnIndexThatWasMadeAnew(t *testing.T) {
+	double := sandbox.NewPinecone()
+	w := against(t, double)
+	behind := func(method, path, body string) {
+		t.Helper()
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Api-Key", double.Secret)
+		r.Header.Set(versionHeader, apiVersion)
+		rec := httptest.NewRecorder()
+		double.ServeHTTP(rec, r)
+		if rec.Code >= 300 {
+			t.Fatalf("%s %s: %d %s", method, path, rec.Code, rec.Body)
+		}
+	}
+	must[Neighbours](w, "pinecone_query_vectors", `{"index":"product-images","id":"img-lamp-1"}`)
+	must[Hits](w, "pinecone_search_records", `{"index":"faq","text":"export"}`)
+	for _, name := range []string{"product-images", "faq"} {
+		behind("DELETE", "/indexes/"+name, "")
+		behind("POST", "/indexes", fmt.Sprintf(`{"name":%q,"dimension":3,"metric":"cosine","vector_type":"dense","spec":{"serverless":{"cloud":"aws","region":"eu-west-1"}}}`, name))
+		behind("GET", "/indexes/"+name, "") // it is ready
+	}
+	must[Upserted](w, "pinecone_upsert_vectors", `{"index":"product-images","namespace":"n","vectors":[{"id":"1","values":[1,2,3]}]}`)
+	if got := must[Neighbours](w, "pinecone_query_vectors", `{"index":"product-images","namespace":"n","vector":[1,2,3]}`); len(got.Hits) != 1 {
+		t.Errorf("got %+v", got)
+	}
+	must[Upserted](w, "pinecone_upsert_vectors", `{"index":"faq","namespace":"n","vectors":[{"id":"1","values":[1,2,3]}]}`)
+	_, err := w.call("pinecone_query_vectors", `{"index":"product-images","vector":[1,2,3,4,5,6,7,8]}`)
+	if f := faultOf(t, err); !strings.Contains(f.Message, "has 3 dimensions") {
+		t.Errorf("got %v", err)
 	}
 }

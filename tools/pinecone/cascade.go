@@ -150,12 +150,14 @@ func (s *service) cascadingSearch(ctx context.Context, c *upstream.Client, in ca
 }
 
 func (s *service) candidates(ctx context.Context, c *upstream.Client, place cascadePlace, in cascadeIn) ([]candidate, error) {
-	t, err := s.target(ctx, c, place.Index, place.Namespace)
+	t, err := s.checked(ctx, c, place.Index, place.Namespace, func(t *target) error {
+		if t.kind != integrated {
+			return t.noModel()
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	if t.kind != integrated {
-		return nil, t.noModel()
 	}
 	answer, _, err := t.search(ctx, searchIn{Namespace: place.Namespace, Text: in.Text, TopK: in.TopK, Filter: in.Filter})
 	if err != nil {

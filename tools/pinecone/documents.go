@@ -85,17 +85,17 @@ type (
 )
 
 func (s *service) searchDocuments(ctx context.Context, c *upstream.Client, in searchDocumentsIn) (Documents, error) {
-	t, err := s.target(ctx, c, in.Index, in.Namespace)
-	if err != nil {
-		return Documents{}, err
-	}
-	if t.kind != documents {
-		return Documents{}, t.noDocuments()
-	}
 	if err := checkFilter(in.Filter, true); err != nil {
 		return Documents{}, err
 	}
-	by, err := t.scoring(in)
+	var by scoring
+	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) (err error) {
+		if t.kind != documents {
+			return t.noDocuments()
+		}
+		by, err = t.scoring(in)
+		return err
+	})
 	if err != nil {
 		return Documents{}, err
 	}

@@ -86,27 +86,27 @@ func silent(namespace string) string {
 }
 
 func (s *service) queryVectors(ctx context.Context, c *upstream.Client, in queryIn) (Neighbours, error) {
-	t, err := s.target(ctx, c, in.Index, in.Namespace)
-	if err != nil {
-		return Neighbours{}, err
-	}
-	if t.kind == documents {
-		return Neighbours{}, t.noVectors()
-	}
 	if err := checkFilter(in.Filter, false); err != nil {
 		return Neighbours{}, err
 	}
-	if err := t.oneOf(&in); err != nil {
+	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) error {
+		if t.kind == documents {
+			return t.noVectors()
+		}
+		if err := t.oneOf(&in); err != nil || in.ID != "" || in.Text != "" {
+			return err
+		}
+		if f := t.fits("vector", in.Vector, in.Sparse); f != nil {
+			return f
+		}
+		return nil
+	})
+	if err != nil {
 		return Neighbours{}, err
 	}
 	if in.Text != "" {
 		if err := s.vectorOf(ctx, c, t, &in); err != nil {
 			return Neighbours{}, err
-		}
-	}
-	if in.ID == "" {
-		if f := t.fits("vector", in.Vector, in.Sparse); f != nil {
-			return Neighbours{}, f
 		}
 	}
 	body := queryRequest{

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -122,20 +121,20 @@ type (
 )
 
 func (s *service) searchRecords(ctx context.Context, c *upstream.Client, in searchIn) (Hits, error) {
-	t, err := s.target(ctx, c, in.Index, in.Namespace)
-	if err != nil {
-		return Hits{}, err
-	}
-	if t.kind != integrated {
-		return Hits{}, t.noModel()
-	}
 	if err := checkFilter(in.Filter, false); err != nil {
 		return Hits{}, err
 	}
-	if len(in.Terms) > 0 && t.vector == "dense" {
-		f := fault.New(fault.InvalidArguments, "terms works on sparse indexes only, and %s is dense. Leave terms out; a field with exact values can be filtered.", t.name)
-		f.NotSent = true
-		return Hits{}, f
+	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) error {
+		switch {
+		case t.kind != integrated:
+			return t.noModel()
+		case len(in.Terms) > 0 && t.vector == "dense":
+			return invalid("terms works on sparse indexes only, and %s is dense. Leave terms out; a field with exact values can be filtered.", t.name)
+		}
+		return nil
+	})
+	if err != nil {
+		return Hits{}, err
 	}
 	answer, seen, err := t.search(ctx, in)
 	if err != nil {

@@ -46,6 +46,28 @@ func (s *service) target(ctx context.Context, c *upstream.Client, index, space s
 	return t, err
 }
 
+// checked is target where a call depends on what the index is: what is remembered of
+// it may be of an index that was deleted and made anew since, so that a check which
+// fails by memory is made again by what the control plane says now.
+func (s *service) checked(ctx context.Context, c *upstream.Client, index, space string, check func(*target) error) (*target, error) {
+	t, err := s.target(ctx, c, index, space)
+	if err != nil {
+		return nil, err
+	}
+	wrong := check(t)
+	if wrong == nil {
+		return t, nil
+	}
+	if !t.sure {
+		s.hosts.drop(keyFor(c, index))
+		if t, err = s.target(ctx, c, index, space); err != nil {
+			return nil, err
+		}
+		wrong = check(t)
+	}
+	return t, wrong
+}
+
 // describe asks the control plane about an index and, where it has no model of its
 // own, what schema it has. Only the newer API tells of that; one that does not know
 // the newer API has no indexes with a schema.

@@ -66,18 +66,11 @@ func invalid(format string, args ...any) *fault.Error {
 }
 
 func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updateRecordIn) (Updated, error) {
-	t, err := s.target(ctx, c, in.Index, in.Namespace)
-	if err != nil {
-		return Updated{}, err
-	}
 	out := Updated{Index: in.Index, Namespace: in.Namespace, ID: in.ID}
 	for name := range in.Set {
 		out.Changed = append(out.Changed, upstream.Clean(name, 100))
 	}
 	slices.Sort(out.Changed)
-	if t.kind == documents {
-		return t.updateDocument(ctx, in, out)
-	}
 	if len(in.Values) > 0 {
 		out.Changed = append(out.Changed, "values")
 	}
@@ -87,16 +80,12 @@ func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updat
 	if len(out.Changed) == 0 {
 		return Updated{}, invalid("Nothing to change: give set_metadata, values or sparse.")
 	}
-	if wrong := metadataWrong(in.Set, ""); wrong != "" {
-		return Updated{}, invalid("set_metadata: %s", wrong)
+	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) error { return t.canUpdate(in) })
+	if err != nil {
+		return Updated{}, err
 	}
-	if len(in.Values) > 0 || t.vector == "sparse" && len(in.Sparse) > 0 {
-		if f := t.fits("values", in.Values, in.Sparse); f != nil {
-			return Updated{}, f
-		}
-	}
-	if _, both := in.Set[t.textField]; both && t.kind == integrated && len(in.Values) == 0 {
-		return Updated{}, invalid("%s is the text that %s embeds, and an update would leave the old vector beside the new text. Use pinecone_upsert_records with the whole record.", upstream.Clean(t.textField, 100), t.name)
+	if t.kind == documents {
+		return t.updateDocument(ctx, in, out)
 	}
 	err = t.do(ctx, upstream.Request{
 		Path: "/vectors/update", Head: headLSN(&out.LSN),
@@ -105,17 +94,33 @@ func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updat
 	return out, err
 }
 
+// canUpdate says what is wrong with an update for the index; nil: nothing.
+func (t *target) canUpdate(in updateRecordIn) error {
+	if t.kind == documents {
+		if len(in.Values) > 0 || len(in.Sparse) > 0 {
+			return invalid("The index %s holds documents: a vector is a field there. Set it in set_metadata, by its name.", t.name)
+		}
+		if wrong := t.documentWrong(in.Set); wrong != "" {
+			return invalid("set_metadata: %s", wrong)
+		}
+		return nil
+	}
+	if wrong := metadataWrong(in.Set, ""); wrong != "" {
+		return invalid("set_metadata: %s", wrong)
+	}
+	if len(in.Values) > 0 || t.vector == "sparse" && len(in.Sparse) > 0 {
+		if f := t.fits("values", in.Values, in.Sparse); f != nil {
+			return f
+		}
+	}
+	if _, text := in.Set[t.textField]; text && t.kind == integrated && len(in.Values) == 0 {
+		return invalid("%s is the text that %s embeds, and an update would leave the old vector beside the new text. Use pinecone_upsert_records with the whole record.", upstream.Clean(t.textField, 100), t.name)
+	}
+	return nil
+}
+
 // updateDocument changes fields of a document, vectors among them.
 func (t *target) updateDocument(ctx context.Context, in updateRecordIn, out Updated) (Updated, error) {
-	if len(in.Values) > 0 || len(in.Sparse) > 0 {
-		return Updated{}, invalid("The index %s holds documents: a vector is a field there. Set it in set_metadata, by its name.", t.name)
-	}
-	if len(in.Set) == 0 {
-		return Updated{}, invalid("Nothing to change: give set_metadata, the fields of the document to set.")
-	}
-	if wrong := t.documentWrong(in.Set); wrong != "" {
-		return Updated{}, invalid("set_metadata: %s", wrong)
-	}
 	doc := t.wireDocument(in.Set)
 	doc["_id"], _ = compact(in.ID)
 	err := t.do(ctx, upstream.Request{

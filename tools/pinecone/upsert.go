@@ -206,34 +206,16 @@ type upsertIn struct {
 
 // upsertRecords writes one record a line (NDJSON).
 func (s *service) upsertRecords(ctx context.Context, c *upstream.Client, in upsertIn) (Upserted, error) {
-	t, err := s.target(ctx, c, in.Index, in.Namespace)
-	if err != nil {
-		return Upserted{}, err
-	}
-	if t.kind != integrated {
-		f := t.noModel()
-		if t.kind == vectors {
-			f.Message = fmt.Sprintf("The index %s has no embedding model of its own, so it takes no text. Use pinecone_upsert_vectors, with vectors of the model that filled it (pinecone_embed makes them).", t.name)
+	var items []item
+	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) (err error) {
+		switch t.kind {
+		case documents:
+			return t.noModel()
+		case vectors:
+			return invalid("The index %s has no embedding model of its own, so it takes no text. Use pinecone_upsert_vectors, with vectors of the model that filled it (pinecone_embed makes them).", t.name)
 		}
-		return Upserted{}, f
-	}
-	items, err := each("records", in.Records, func(r map[string]json.RawMessage) (string, []byte, string) {
-		var id, text string
-		_ = json.Unmarshal(r["_id"], &id)
-		if wrong := idWrong("_id", id); wrong != "" {
-			return "", nil, wrong
-		}
-		if json.Unmarshal(r[t.textField], &text) != nil || text == "" {
-			return "", nil, fmt.Sprintf("the text belongs in the field %q, which is what the index %s embeds; it is missing or empty.", upstream.Clean(t.textField, 100), t.name)
-		}
-		if wrong := metadataWrong(r, "_id"); wrong != "" {
-			return "", nil, wrong
-		}
-		raw, err := compact(r)
-		if err != nil {
-			return "", nil, "it cannot be written as JSON."
-		}
-		return id, raw, ""
+		items, err = each("records", in.Records, t.recordItem)
+		return err
 	})
 	if err != nil {
 		return Upserted{}, err
@@ -244,6 +226,31 @@ func (s *service) upsertRecords(ctx context.Context, c *upstream.Client, in upse
 			Body: append(bytes.Join(lines, []byte("\n")), '\n'), Type: "application/x-ndjson",
 		}
 	}}, items)
+}
+
+// recordItem is a record as it is sent, or what is wrong with it.
+func (t *target) recordItem(r map[string]json.RawMessage) (id string, raw []byte, wrong string) {
+	var text string
+	_ = json.Unmarshal(r["_id"], &id)
+	if wrong := idWrong("_id", id); wrong != "" {
+		return "", nil, wrong
+	}
+	if json.Unmarshal(r[t.textField], &text) != nil || text == "" {
+		return "", nil, fmt.Sprintf("the text belongs in the field %q, which is what the index %s embeds; it is missing or empty.", upstream.Clean(t.textField, 100), t.name)
+	}
+	if wrong := metadataWrong(r, "_id"); wrong != "" {
+		return "", nil, wrong
+	}
+	return asItem(id, r)
+}
+
+// asItem is a thing as JSON.
+func asItem(id string, v any) (string, []byte, string) {
+	raw, err := compact(v)
+	if err != nil {
+		return "", nil, "it cannot be written as JSON."
+	}
+	return id, raw, ""
 }
 
 type upsertVectorsIn struct {
@@ -268,33 +275,13 @@ type upsertRequest struct {
 func (u upsertRequest) space() string { return u.Namespace }
 
 func (s *service) upsertVectors(ctx context.Context, c *upstream.Client, in upsertVectorsIn) (Upserted, error) {
-	t, err := s.target(ctx, c, in.Index, in.Namespace)
-	if err != nil {
-		return Upserted{}, err
-	}
-	if t.kind == documents {
-		return Upserted{}, t.noVectors()
-	}
-	items, err := each("vectors", in.Vectors, func(v vectorIn) (string, []byte, string) {
-		if wrong := idWrong("id", v.ID); wrong != "" {
-			return "", nil, wrong
+	var items []item
+	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) (err error) {
+		if t.kind == documents {
+			return t.noVectors()
 		}
-		if f := t.fits("values", v.Values, v.Sparse); f != nil {
-			return "", nil, f.Message
-		}
-		if wrong := metadataWrong(v.Metadata, ""); wrong != "" {
-			return "", nil, "metadata: " + wrong
-		}
-		raw, err := compact(struct {
-			ID       string                     `json:"id"`
-			Values   []float64                  `json:"values,omitempty"`
-			Sparse   *sparseValues              `json:"sparseValues,omitempty"`
-			Metadata map[string]json.RawMessage `json:"metadata,omitempty"`
-		}{v.ID, v.Values, v.Sparse.wire(), v.Metadata})
-		if err != nil {
-			return "", nil, "it cannot be written as JSON."
-		}
-		return v.ID, raw, ""
+		items, err = each("vectors", in.Vectors, t.vectorItem)
+		return err
 	})
 	if err != nil {
 		return Upserted{}, err
@@ -304,6 +291,25 @@ func (s *service) upsertVectors(ctx context.Context, c *upstream.Client, in upse
 	}}, items)
 }
 
+// vectorItem is a vector as it is sent, or what is wrong with it.
+func (t *target) vectorItem(v vectorIn) (id string, raw []byte, wrong string) {
+	if wrong := idWrong("id", v.ID); wrong != "" {
+		return "", nil, wrong
+	}
+	if f := t.fits("values", v.Values, v.Sparse); f != nil {
+		return "", nil, f.Message
+	}
+	if wrong := metadataWrong(v.Metadata, ""); wrong != "" {
+		return "", nil, "metadata: " + wrong
+	}
+	return asItem(v.ID, struct {
+		ID       string                     `json:"id"`
+		Values   []float64                  `json:"values,omitempty"`
+		Sparse   *sparseValues              `json:"sparseValues,omitempty"`
+		Metadata map[string]json.RawMessage `json:"metadata,omitempty"`
+	}{v.ID, v.Values, v.Sparse.wire(), v.Metadata})
+}
+
 type upsertDocumentsIn struct {
 	Index     string                       `json:"index"`
 	Namespace string                       `json:"namespace"`
@@ -311,27 +317,13 @@ type upsertDocumentsIn struct {
 }
 
 func (s *service) upsertDocuments(ctx context.Context, c *upstream.Client, in upsertDocumentsIn) (Upserted, error) {
-	t, err := s.target(ctx, c, in.Index, in.Namespace)
-	if err != nil {
-		return Upserted{}, err
-	}
-	if t.kind != documents {
-		return Upserted{}, t.noDocuments()
-	}
-	items, err := each("documents", in.Documents, func(d map[string]json.RawMessage) (string, []byte, string) {
-		var id string
-		_ = json.Unmarshal(d["_id"], &id)
-		if wrong := idWrong("_id", id); wrong != "" {
-			return "", nil, wrong
+	var items []item
+	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) (err error) {
+		if t.kind != documents {
+			return t.noDocuments()
 		}
-		if wrong := t.documentWrong(d); wrong != "" {
-			return "", nil, wrong
-		}
-		raw, err := compact(t.wireDocument(d))
-		if err != nil {
-			return "", nil, "it cannot be written as JSON."
-		}
-		return id, raw, ""
+		items, err = each("documents", in.Documents, t.documentItem)
+		return err
 	})
 	if err != nil {
 		return Upserted{}, err
@@ -339,6 +331,18 @@ func (s *service) upsertDocuments(ctx context.Context, c *upstream.Client, in up
 	return t.write(ctx, writing{what: "documents", atOnce: documentsAtOnce, around: func(all [][]byte) upstream.Request {
 		return upstream.Request{Path: t.documentsPath("upsert"), JSON: map[string]any{"documents": rawList(all)}}
 	}}, items)
+}
+
+// documentItem is a document as it is sent, or what is wrong with it.
+func (t *target) documentItem(d map[string]json.RawMessage) (id string, raw []byte, wrong string) {
+	_ = json.Unmarshal(d["_id"], &id)
+	if wrong := idWrong("_id", id); wrong != "" {
+		return "", nil, wrong
+	}
+	if wrong := t.documentWrong(d); wrong != "" {
+		return "", nil, wrong
+	}
+	return asItem(id, t.wireDocument(d))
 }
 
 // wireDocument is a document as it is sent: sparse vectors have Pinecone's form.
