@@ -13,7 +13,7 @@ const markHidden = "[hidden]"
 // Invisible reports whether a person sees nothing of a character that a model
 // reads, or cannot know what it is: format characters (category Cf: zero-width,
 // bidirectional, tags), variation selectors, letters drawn as nothing, and those
-// for private use (The Unicode Standard, chapter 23).
+// for private use (The Unicode Standard, chapter 23); all of planes 14 to 16.
 func Invisible(r rune) bool {
 	if r < 0xad {
 		return false
