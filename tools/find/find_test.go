@@ -21,6 +21,16 @@ func catalogue(t testing.TB) []schemas.Tool {
 	})
 }
 
+// Every tool has words that people use for it, and few enough to keep what the
+// tool is plain.
+func TestEveryToolHasWords(t *testing.T) {
+	for _, tool := range catalogue(t) {
+		if n := len(tool.Words); n == 0 || n > 200 {
+			t.Errorf("%s: words has %d bytes, want 1 to 200", tool.Name, n)
+		}
+	}
+}
+
 // enough is the share of requests that have a right tool among the first three.
 const enough = 0.9
 
