@@ -98,7 +98,7 @@ const (
 // slackScopes are what the app of the sandbox has been granted.
 var slackScopes = []string{
 	"channels:read", "groups:read", "im:read", "mpim:read", "channels:history", "groups:history", "im:history", "mpim:history",
-	"chat:write", "channels:join", "channels:manage", "groups:write", "im:write", "mpim:write", "users:read", "users:read.email",
+	"chat:write", "channels:join", "channels:manage", "channels:write.invites", "groups:write", "im:write", "mpim:write", "users:read", "users:read.email",
 	"reactions:read", "reactions:write", "files:read", "files:write", "usergroups:read", "usergroups:write", "emoji:read", "team:read",
 	"canvases:read", "canvases:write", "search:read.public", "search:read.files", "search:read.users",
 }

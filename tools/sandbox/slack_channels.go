@@ -22,7 +22,10 @@ func (w *slackWorkspace) conversationsJoin(c *slackCall) answer {
 	return answer{"channel": ch.wire(c.token.user, true)}
 }
 
-var slackNameForm = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Nd}_-]{1,80}$`)
+var (
+	slackNameForm = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Nd}_-]{1,80}$`)
+	slackTSForm   = regexp.MustCompile(`^\d{10}\.\d{6}$`)
+)
 
 // freeName is what is wrong with a name for a new channel; "" for nothing.
 func (w *slackWorkspace) freeName(name string) string {
@@ -165,7 +168,7 @@ func (w *slackWorkspace) conversationsMark(c *slackCall) answer {
 	switch {
 	case bad != nil:
 		return bad
-	case !regexp.MustCompile(`^\d{10}\.\d{6}$`).MatchString(c.form.Get("ts")):
+	case !slackTSForm.MatchString(c.form.Get("ts")):
 		return slackError("invalid_timestamp")
 	}
 	if ch.read == nil {

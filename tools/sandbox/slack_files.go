@@ -101,7 +101,10 @@ func (w *slackWorkspace) filesList(c *slackCall) answer {
 	if id := c.form.Get("channel"); id != "" && w.visible(c, id) == nil {
 		return slackError("channel_not_found")
 	}
-	kinds := map[string][]string{"images": {"png", "jpg", "gif"}, "pdfs": {"pdf"}, "canvases": {"quip"}, "snippets": {"text"}, "zips": {"zip"}}
+	kinds := map[string][]string{"images": {"png", "jpg", "gif"}, "pdfs": {"pdf"}, "snippets": {"text"}, "zips": {"zip"}, "spaces": {}, "gdocs": {}}
+	if kind := c.form.Get("types"); kind != "" && kind != "all" && kinds[kind] == nil {
+		return slackError("unknown_type")
+	}
 	var fit []*slackFile
 	for _, f := range w.files {
 		kind := c.form.Get("types")

@@ -78,10 +78,12 @@ func (s *service) createCanvas(ctx context.Context, c *upstream.Client, in creat
 	return out, nil
 }
 
+var teamID = regexp.MustCompile(`^T[A-Z0-9]{7,20}$`)
+
 func (s *service) canvasLink(ctx context.Context, c *upstream.Client, id string) string {
 	who := s.self(ctx, c)
 	team := workspace(who.URL)
-	if team == "" || !regexp.MustCompile(`^T[A-Z0-9]{7,20}$`).MatchString(who.TeamID) {
+	if team == "" || !teamID.MatchString(who.TeamID) {
 		return ""
 	}
 	return team + "docs/" + who.TeamID + "/" + id

@@ -1,7 +1,11 @@
 package slack
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -83,5 +87,46 @@ func TestSchemaFilesAreComplete(t *testing.T) {
 	}
 	if len(New().Tools) != n {
 		t.Errorf("%d handlers, %d schema files", len(New().Tools), n)
+	}
+}
+
+// The double's own token has what every tool needs.
+func TestTheSandboxGrantsWhatTheToolsNeed(t *testing.T) {
+	w := newWorld(t)
+	granted := w.must("slack_whoami", `{}`).(Account).Scopes
+	for _, f := range files(t) {
+		if f.Scope != "" && !strings.Contains(f.Scope, "{") && !slices.Contains(granted, f.Scope) {
+			t.Errorf("%s needs %s", f.Name, f.Scope)
+		}
+	}
+}
+
+// Each tool of the servers that the page compares with stands there.
+func TestThePageNamesEveryToolOfSlacksOwnServer(t *testing.T) {
+	page, err := os.ReadFile("../../docs/slack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile("../../../shared/specs/slack/official-mcp-tools.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("SKIPPED: it needs the list of Slack's own tools, slack/official-mcp-tools.json")
+	}
+	names := regexp.MustCompile(`"name": ?"(slack_[a-z_]+)"`).FindAllStringSubmatch(string(b), -1)
+	if err != nil || len(names) < 19 {
+		t.Fatalf("%d tools, %v", len(names), err)
+	}
+	for _, n := range names {
+		if !strings.Contains(string(page), "| `"+n[1]+"` |") {
+			t.Errorf("docs/slack.md says nothing of %s", n[1])
+		}
+	}
+	own := regexp.MustCompile("`(slack_[a-z_]+)`")
+	for _, line := range strings.Split(string(page), "\n") {
+		cells := strings.Split(line, "|")
+		for _, m := range own.FindAllStringSubmatch(cells[len(cells)-min(2, len(cells))], -1) {
+			if !slices.ContainsFunc(New().Tools, func(tool tools.Tool) bool { return tool.Name == m[1] }) {
+				t.Errorf("docs/slack.md names %s, which there is not: %s", m[1], line)
+			}
+		}
 	}
 }

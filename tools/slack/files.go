@@ -20,6 +20,13 @@ func (s *service) fileTools() []tools.Tool {
 	}
 }
 
+// canvasType is a type of file that files.list does not know: they are picked out
+// of manyFiles here (docs.slack.dev/reference/methods/files.list).
+const (
+	canvasType = "canvases"
+	manyFiles  = 200
+)
+
 var fileID = regexp.MustCompile(`^F[A-Z0-9]{7,20}$`)
 
 // file is one as Slack sends it.
@@ -208,6 +215,9 @@ func (s *service) listFiles(ctx context.Context, c *upstream.Client, in listFile
 		fields.Set("ts_to", latest[:10])
 	}
 	asked := min(in.Limit+skip, 1000)
+	if in.Type == canvasType {
+		asked = manyFiles
+	}
 	fields.Set("count", strconv.Itoa(asked))
 	fields.Set("page", "1")
 	var got struct {
@@ -222,15 +232,16 @@ func (s *service) listFiles(ctx context.Context, c *upstream.Client, in listFile
 	names := s.names(ctx, c)
 	out := FileList{Files: []File{}}
 	files := got.Files[:min(len(got.Files), asked)]
-	for _, f := range files[min(skip, len(files)):] {
-		if fileID.MatchString(f.ID) {
+	n := min(skip, len(files)) // of them, those that have been looked at
+	for ; n < len(files) && len(out.Files) < in.Limit; n++ {
+		if f := files[n]; fileID.MatchString(f.ID) && (in.Type != canvasType || f.canvas()) {
 			out.Files = append(out.Files, f.shown(names))
 		}
 	}
-	if in.Cursor == "" {
+	if in.Cursor == "" && in.Type != canvasType {
 		out.Total = max(0, got.Paging.Total)
 	}
-	if n := len(files); n > 0 && got.Paging.Total > n && n > skip {
+	if n > skip && got.Paging.Total > n {
 		last, same := files[n-1].Created, 0
 		for i := n - 1; i >= 0 && files[i].Created == last; i-- {
 			same++
@@ -243,6 +254,9 @@ func (s *service) listFiles(ctx context.Context, c *upstream.Client, in listFile
 // fileFilter is what of the arguments Slack itself filters by.
 func (s *service) fileFilter(ctx context.Context, c *upstream.Client, in listFilesIn) (url.Values, error) {
 	fields := url.Values{"types": {in.Type}}
+	if in.Type == canvasType {
+		fields.Set("types", "all")
+	}
 	if in.Channel != "" {
 		at, err := s.locate(ctx, c, in.Channel)
 		if err != nil {

@@ -104,7 +104,7 @@ func TestListsFilesPageByPage(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	for args, want := range map[string]string{
-		`{"type":"images"}`: "dot.png", `{"user":"@tomoko"}`: "acme-contract.pdf", `{"query":"TCK-1012"}`: "Exports that timed out", `{"query":"handbook","type":"canvases"}`: "Export handbook",
+		`{"type":"images"}`: "dot.png", `{"type":"canvases"}`: "Export handbook", `{"type":"spaces"}`: "", `{"user":"@tomoko"}`: "acme-contract.pdf", `{"query":"TCK-1012"}`: "Exports that timed out", `{"query":"handbook","type":"canvases"}`: "Export handbook",
 		`{"since":"2026-11-23T08:41:00Z","until":"2026-11-23T08:50:00Z"}`: "dot.png", `{"channel":"#general"}`: "acme-contract.pdf", `{"query":"handbook","user":"@jonas"}`: "",
 	} {
 		var names []string
@@ -265,3 +265,20 @@ func TestWhatAFileReallyIs(t *testing.T) {
 		t.Errorf("%d bytes, next %d", len(b), f.Next)
 	}
 }
+
+// What says that it is an image, and is none, is not shown as one.
+func TestAPictureIsOne(t *testing.T) {
+	for body, shown := range map[string]bool{"GIF89a\x01\x00\x01\x00": true, "<svg onload=alert(1)>": false, strings.Repeat("x", maxImage+1): false} {
+		c, base := leading(t, func(base string) string { return base + "/download" }, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "image/gif")
+			_, _ = w.Write([]byte(body))
+		})
+		s := newServiceForTest()
+		out, err := s.picture(t.Context(), c, file{ID: "F0123456789", Mime: "image/gif", Download: base + "/download"}, FileContent{})
+		if err != nil || (len(out.Content()) == 1) != shown || (out.Note == "") != shown {
+			t.Errorf("%.20s: %d pieces, %q, %v", body, len(out.Content()), out.Note, err)
+		}
+	}
+}
+
+func newServiceForTest() *service { return &service{books: newBooks(time.Now), now: time.Now} }

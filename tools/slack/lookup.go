@@ -37,7 +37,7 @@ func (n *naming) person(id string) string {
 	n.lookups--
 	u, err := userInfo(n.ctx, n.c, id)
 	switch {
-	case has(err, "missing_scope"), has(err, "ratelimited"):
+	case hopeless(err):
 		n.lookups = 0 // the others would fail like it
 		n.book.nameless(id)
 		return id

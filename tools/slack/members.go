@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -87,7 +88,7 @@ func (s *service) listMembers(ctx context.Context, c *upstream.Client, in listMe
 			switch {
 			case ctx.Err() != nil:
 				return MemberList{}, err
-			case has(err, "missing_scope"), has(err, "ratelimited"):
+			case hopeless(err):
 				asking = false // the others would fail like it
 				out.Note = "The names of some could not be had (" + missingOr(err) + ")."
 			case err == nil && u.Deleted:
@@ -101,6 +102,11 @@ func (s *service) listMembers(ctx context.Context, c *upstream.Client, in listMe
 		out.Members = append(out.Members, m)
 	}
 	return out, nil
+}
+
+// hopeless reports whether the next request like it would fail as this one did.
+func hopeless(err error) bool {
+	return has(err, "missing_scope") || err != nil && fault.From(err).Kind == fault.RateLimited
 }
 
 func missingOr(err error) string {

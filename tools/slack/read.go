@@ -92,7 +92,7 @@ func (s *service) readChannel(ctx context.Context, c *upstream.Client, in readCh
 	}
 	at = s.titled(ctx, c, at)
 	out := MessageList{ChannelID: at.id, Channel: at.shown()}
-	all := s.reader(ctx, c, at, in.Format).all(got.Messages[:min(len(got.Messages), asked)], in.Joins)
+	all := s.reader(ctx, c, at, in.Format).all(got.Messages[:min(len(got.Messages), maxHistory)], in.Joins)
 	out.Messages, out.Next = tools.Page(query, from, all, in.Limit, got.Metadata.Next)
 	out.Note = short(len(got.Messages), in.Limit, got.Metadata.Next)
 	return out, nil
@@ -139,7 +139,7 @@ func (s *service) readThread(ctx context.Context, c *upstream.Client, in readThr
 	}
 	at.place = s.titled(ctx, c, at.place)
 	out := MessageList{ChannelID: at.id, Channel: at.shown()}
-	all := s.reader(ctx, c, at.place, in.Format).all(got.Messages[:min(len(got.Messages), asked+1)], false)
+	all := s.reader(ctx, c, at.place, in.Format).all(got.Messages[:min(len(got.Messages), maxHistory+1)], false)
 	room := in.Limit // the first message of the thread does not count
 	if from.Cursor == "" && from.Skip == 0 {
 		room++

@@ -95,14 +95,20 @@ func (s *service) locate(ctx context.Context, c *upstream.Client, word string) (
 	if err != nil || !userID.MatchString(at.id) {
 		return at, err
 	}
+	return s.directWith(ctx, c, at)
+}
+
+// directWith is the direct messages with a person.
+func (s *service) directWith(ctx context.Context, c *upstream.Client, at place) (place, error) {
 	var got struct {
 		Channel channel `json:"channel"`
 	}
-	if err := call(ctx, c, "conversations.open", url.Values{"users": {at.id}, "prevent_creation": {"true"}}, true, &got); err != nil {
+	err := call(ctx, c, "conversations.open", url.Values{"users": {at.id}, "prevent_creation": {"true"}}, true, &got)
+	if err != nil && !has(err, "channel_not_found") {
 		return place{}, err
 	}
 	if !channelID.MatchString(got.Channel.ID) {
-		return place{}, fault.New(fault.NotFound, "There are no direct messages with %s.", at.shown())
+		return place{}, fault.New(fault.NotFound, "There are no direct messages with %s yet. slack_open_dm opens them; slack_post_message does by itself.", at.shown())
 	}
 	return place{got.Channel.ID, at.name}, nil
 }
@@ -119,7 +125,7 @@ func (s *service) readable(ctx context.Context, c *upstream.Client, word string)
 	if err := s.mayUse(ctx, c, "D", "history"); err != nil { // before anything is opened
 		return place{}, err
 	}
-	return s.locate(ctx, c, at.id)
+	return s.directWith(ctx, c, at)
 }
 
 // stale drops a name that Slack no longer knows, so that the next call looks

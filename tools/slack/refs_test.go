@@ -137,3 +137,15 @@ func FuzzPermalink(f *testing.F) {
 		}
 	})
 }
+
+func TestNoDirectMessagesYet(t *testing.T) {
+	w := newWorld(t)
+	f := w.fails(fault.NotFound, "", "slack_read_channel", `{"channel":"@priya"}`)
+	if !strings.Contains(f.Message, "no direct messages with @priya") {
+		t.Error(f.Message)
+	}
+	w.must("slack_post_message", `{"channel":"@priya","text":"hello"}`)
+	if l := w.must("slack_read_channel", `{"channel":"@priya"}`).(MessageList); len(l.Messages) != 1 || l.ChannelID[0] != 'D' {
+		t.Errorf("%+v", l)
+	}
+}

@@ -82,7 +82,8 @@ func (f Found) Text() string {
 // searching is a search with its names resolved.
 type searching struct {
 	searchIn
-	at             place // in_channel; zero: anywhere
+	at             place  // in_channel; zero: anywhere
+	with           string // where that is direct messages: whose, a user id
 	user           place
 	oldest, latest string
 	families       []string // of conversations that may be searched
@@ -155,12 +156,23 @@ func searchable(c *upstream.Client, where string) ([]string, error) {
 // searchIn narrows a search to one conversation, which has to be of a kind that
 // is searched.
 func (s *service) searchIn(ctx context.Context, c *upstream.Client, q *searching) error {
-	at, err := s.locate(ctx, c, q.Channel)
+	at, err := s.find(ctx, c, q.Channel)
 	if err != nil {
 		return err
 	}
+	family := "im"
+	switch {
+	case userID.MatchString(at.id):
+		q.with = at.id
+		at, err = s.directWith(ctx, c, at)
+	case at.id[0] == 'D':
+		var ch channel
+		ch, err = channelInfo(ctx, c, at.id)
+		q.with = ch.User
+	default:
+		family, err = s.familyOf(ctx, c, at.id)
+	}
 	q.at = at
-	family, err := s.familyOf(ctx, c, at.id)
 	switch {
 	case err != nil:
 		return err
@@ -206,12 +218,11 @@ func tokenOfUser(err error) error {
 // used: a name could be spelt so that it is more than a name.
 func (q searching) terms(dates bool) string {
 	text := strings.TrimSpace(q.Query)
-	if q.at.id != "" {
-		if q.at.id[0] == 'D' {
-			text += " in:<@" + q.dm() + ">"
-		} else {
-			text += " in:<#" + q.at.id + ">"
-		}
+	switch {
+	case userID.MatchString(q.with):
+		text += " in:<@" + q.with + ">"
+	case q.at.id != "":
+		text += " in:<#" + q.at.id + ">"
 	}
 	if q.user.id != "" {
 		text += " from:<@" + q.user.id + ">"
@@ -227,15 +238,6 @@ func (q searching) terms(dates bool) string {
 		text += " before:" + day(q.latest, 1)
 	}
 	return text
-}
-
-// dm is whose direct messages are searched: the person's id, where the caller has
-// named one, else the conversation's, which Slack takes too.
-func (q searching) dm() string {
-	if userID.MatchString(q.Channel) {
-		return q.Channel
-	}
-	return strings.TrimPrefix(q.at.shown(), "@")
 }
 
 func seconds(ts string) int64 {

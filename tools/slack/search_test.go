@@ -123,3 +123,30 @@ func TestABotCannotSearchAndIsToldWhy(t *testing.T) {
 		}
 	}
 }
+
+// Direct messages are searched by the person they are with, and what is found says
+// whose they are.
+func TestSearchesDirectMessages(t *testing.T) {
+	w := newWorld(t)
+	p := w.must("slack_post_message", `{"channel":"@marta","text":"the exports are mended"}`).(Posted)
+	for _, who := range []string{"@marta", "U07MARTAKLN", "marta.klein@northwind.example", p.ChannelID} {
+		out := w.must("slack_search_messages", `{"query":"exports","in_channel":"`+who+`","where":"all","include_bots":true}`).(Found)
+		if got := found1(t, out); got != p.ChannelID+"/"+p.TS || out.Messages[0].Channel != "@marta" {
+			t.Errorf("%s: %+v", who, out)
+		}
+	}
+	w.fails(fault.InvalidArguments, "", "slack_search_messages", `{"query":"exports","in_channel":"@marta"}`)
+	c := w.client()
+	c.Permit(func(scope string) bool { return scope != "search:read.im" })
+	_, err := toolstest.Call(t, w.svc, c, "slack_search_messages", `{"query":"exports","in_channel":"@marta","where":"all"}`)
+	if f := fault.From(err); f == nil || !slices.Equal(f.Needed, []string{"slack:search:read.im"}) {
+		t.Errorf("%v", err)
+	}
+	w.secret, w.svc = sandbox.SlackUserToken(w.double, "search:read", "channels:read", "im:read", "users:read", "im:write"), newService(w.svcNow)
+	if got := found1(t, w.must("slack_search_messages", `{"query":"exports","where":"all","include_bots":true}`)); !strings.Contains(got, p.ChannelID+"/"+p.TS) {
+		t.Errorf("the search of old: %s", got)
+	}
+	if got := found1(t, w.must("slack_search_messages", `{"query":"exports","include_bots":true}`)); strings.Contains(got, p.ChannelID) {
+		t.Errorf("direct messages are searched unasked: %s", got)
+	}
+}

@@ -82,8 +82,8 @@ func newService(now func() time.Time) tools.Service {
 			},
 		},
 		Tools: slices.Concat(
-			s.accountTools(), s.channelTools(), s.channelChanges(), s.readTools(), s.searchTools(), s.userTools(), s.usergroupTools(),
-			s.postTools(), s.scheduleTools(), s.reactionTools(), s.fileTools(), s.uploadTools(), s.canvasTools(), s.unreadTools(),
+			s.accountTools(), s.channelTools(), s.channelChanges(), s.channelPeople(), s.readTools(), s.searchTools(), s.userTools(),
+			s.usergroupTools(), s.postTools(), s.scheduleTools(), s.reactionTools(), s.fileTools(), s.uploadTools(), s.canvasTools(), s.unreadTools(),
 		),
 		Probe: probe,
 	}

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -153,5 +154,31 @@ func TestReadsFromTheRightTimeInTheRightDetail(t *testing.T) {
 	d := w.must("slack_read_channel", `{"channel":"#support-updates","response_format":"detailed"}`).(MessageList)
 	if d.Messages[0].Reactions[0] != "eyes 2: jonas, priya" || d.Messages[1].Files[0] != "export-errors.csv (F07EXPORTS01, text/csv, 305 bytes)" {
 		t.Errorf("%+v", d)
+	}
+}
+
+// Slack gives some apps fewer messages than they ask for: the answer says so, and
+// goes on where it stopped.
+func TestAShortPageSaysSo(t *testing.T) {
+	var messages []string
+	for i := range 15 {
+		messages = append(messages, fmt.Sprintf(`{"type":"message","user":"U01234567","ts":"1795424100.%06d","text":"x"}`, 900-i))
+	}
+	c, _ := canned(t, map[string]string{
+		"conversations.history": `{"ok":true,"messages":[` + strings.Join(messages, ",") + `],"has_more":true,"response_metadata":{"next_cursor":"bmV4dA=="}}`,
+	})
+	out, err := toolstest.Call(t, New(), c, "slack_read_channel", `{"channel":"C0123456789","limit":100}`)
+	if l, ok := out.(MessageList); err != nil || !ok || len(l.Messages) != 15 || l.Next == "" || !strings.Contains(l.Note, "15 of the 100") || !strings.Contains(l.Text(), l.Note) {
+		t.Errorf("%+v %v", out, err)
+	}
+	// And one that gives more than was asked for is cut, with the way to the rest.
+	out, err = toolstest.Call(t, New(), c, "slack_read_channel", `{"channel":"C0123456789","limit":10}`)
+	l, ok := out.(MessageList)
+	if err != nil || !ok || len(l.Messages) != 10 || l.Next == "" {
+		t.Fatalf("%+v %v", out, err)
+	}
+	out, err = toolstest.Call(t, New(), c, "slack_read_channel", `{"channel":"C0123456789","limit":10,"cursor":"`+l.Next+`"}`)
+	if rest, ok := out.(MessageList); err != nil || !ok || len(rest.Messages) != 5 || rest.Messages[0].TS != "1795424100.000890" {
+		t.Errorf("%+v %v", out, err)
 	}
 }
