@@ -32,14 +32,17 @@ type Account struct {
 // Text is a few lines.
 func (a Account) Text() string {
 	text := "HubSpot account " + a.ID
-	for _, part := range []string{a.Type, a.URL, a.Currency, a.Hosting} {
+	for _, part := range []string{a.Type, a.Currency, a.Hosting} {
 		if part != "" {
-			text += ", " + part
+			text += ", " + upstream.Quote(part)
 		}
+	}
+	if a.URL != "" {
+		text += ", " + a.URL
 	}
 	text += "\nIt is " + a.Now + " there"
 	if a.Zone != "" {
-		text += " (" + a.Zone + ")"
+		text += " (" + upstream.Quote(a.Zone) + ")"
 	}
 	return text + "\nMay read: " + commas(a.Reads) + "\nMay change: " + commas(a.Writes)
 }
@@ -118,6 +121,9 @@ func (l TypeList) Text() string {
 	var lines []string
 	for _, t := range l.Types {
 		line := t.Name
+		if t.Label != "" { // one that somebody has made
+			line = shown(t.Name)
+		}
 		if t.Label != "" {
 			line += " " + upstream.Quote(t.Label)
 		}

@@ -39,7 +39,7 @@ func (a Associations) Text() string {
 	for _, r := range a.Results {
 		b.WriteString("\n" + r.line())
 		if len(r.As) > 0 {
-			b.WriteString(" | as " + strings.Join(r.As, ", "))
+			b.WriteString(" | as " + upstream.Quote(strings.Join(r.As, ", ")))
 		}
 	}
 	return b.String() + more(a.Next, a.Note)
@@ -190,10 +190,10 @@ func (j Joined) Text() string {
 		text = "nothing was done"
 	}
 	if j.Label != "" {
-		text += " as " + j.Label
+		text += " as " + upstream.Quote(j.Label)
 	}
 	for _, f := range j.Failed {
-		text += "\nfailed: " + f.ID + " " + f.Error
+		text += "\nfailed: " + f.ID + " " + upstream.Quote(f.Error)
 	}
 	return text
 }

@@ -79,7 +79,7 @@ func (w Written) Text() string {
 		if f.ID != "" {
 			b.WriteString(" " + upstream.Quote(f.ID))
 		}
-		b.WriteString(": " + f.Error)
+		b.WriteString(": " + upstream.Quote(f.Error))
 	}
 	return b.String() + more("", w.Note)
 }

@@ -39,14 +39,12 @@ func (n Counted) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d in all", n.Total)
 	for _, g := range n.Groups {
-		name := g.Label
-		switch {
-		case g.Value == "":
-			name = "without " + n.By
-		case name == "":
-			name = g.Value
-		default:
-			name += " (" + g.Value + ")"
+		name := "without " + n.By
+		if g.Value != "" {
+			name = shown(g.Value)
+		}
+		if g.Label != "" {
+			name = upstream.Quote(g.Label) + " (" + g.Value + ")"
 		}
 		fmt.Fprintf(&b, "\n%s: %d", name, g.Count)
 	}

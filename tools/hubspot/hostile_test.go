@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"toolvault/schemas"
 	"toolvault/tools"
@@ -166,4 +169,47 @@ func TestTheEndOfASearchIsSaid(t *testing.T) {
 	if pages != 3 {
 		t.Errorf("%d pages: %v", pages, asked)
 	}
+}
+
+// FuzzAnswers gives one tool after the other whatever HubSpot might answer.
+func FuzzAnswers(f *testing.F) {
+	files, err := schemas.Load()
+	if err != nil {
+		f.Fatal(err)
+	}
+	files = slices.DeleteFunc(files, func(s schemas.Tool) bool { return s.Service != name })
+	var mu sync.Mutex
+	var body []byte
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		rw.WriteHeader(map[bool]int{true: http.StatusMultiStatus, false: http.StatusOK}[len(body)%7 == 0])
+		_, _ = rw.Write(body)
+	}))
+	f.Cleanup(server.Close)
+	for i, s := range []string{
+		`{"results":[{"id":"1","properties":{"a":null},"from":{"id":"1"},"to":[{"toObjectId":"2","associationTypes":[{"label":"x","typeId":1,"category":"USER_DEFINED"}]}]}],"paging":{"next":{"after":"1"}},"total":3}`,
+		`{"results":[{"objectTypeId":"2-1","name":"site","labels":{"plural":"Sites"}}],"errors":[{"message":"no","context":{"objectWriteTraceId":["1","9"]}}]}`,
+		`{"lists":[{"listId":"41","name":"Newsletter","objectTypeId":"0-1","processingType":"MANUAL","additionalProperties":{"hs_list_size":"-4"}}],"hasMore":true,"list":{"listId":"41"}}`,
+		`{"portalId":-1,"uiDomain":"x","timeZone":"../../etc/passwd"}`, `{"id":"585051946","actions":[{}],"enrollmentCriteria":[[[]]],"objectTypeId":"0-3"}`,
+	} {
+		f.Add(i, []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, n int, answer []byte) {
+		tool := files[(n%len(files)+len(files))%len(files)]
+		mu.Lock()
+		body = answer
+		mu.Unlock()
+		client := toolstest.Client(New().Endpoint, server.URL, toolstest.Static{Scheme: vault.Bearer, Secret: "x"})
+		out, err := toolstest.Call(t, New(), client, tool.Name, string(tool.Example))
+		if err != nil {
+			toolstest.Harmless(t, fault.From(err), 2000)
+			return
+		}
+		for _, r := range out.(tools.Texter).Text() {
+			if r != '\n' && r != '\t' && (unicode.IsControl(r) || upstream.Invisible(r)) {
+				t.Fatalf("%s: %U in %q", tool.Name, r, out.(tools.Texter).Text())
+			}
+		}
+	})
 }

@@ -46,7 +46,7 @@ func (w Whole) Text() string {
 		for _, ch := range w.History[p] {
 			text += "\n" + p + " since " + ch.At + ": " + shown(ch.Value)
 			if ch.Source != "" {
-				text += " by " + ch.Source
+				text += " by " + upstream.Quote(ch.Source)
 			}
 		}
 	}

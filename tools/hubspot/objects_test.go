@@ -12,7 +12,7 @@ func TestReadsHistoryAndArchivedRecords(t *testing.T) {
 	w := newWorld(t)
 	w.must("hubspot_update_object", `{"object_type":"contacts","id":"`+dana+`","properties":{"jobtitle":"COO"}}`)
 	got := w.must("hubspot_get_object", `{"object_type":"contacts","id":"`+dana+`","history":["jobtitle","phone"]}`).(Whole)
-	if h := got.History["jobtitle"]; len(h) != 2 || h[0].Value != "COO" || h[1].Value != "Operations lead" || h[1].At != "2026-03-02T09:00:00Z" || !strings.Contains(got.Text(), "jobtitle since 2026-03-02T09:00:00Z: «Operations lead» by API") {
+	if h := got.History["jobtitle"]; len(h) != 2 || h[0].Value != "COO" || h[1].Value != "Operations lead" || h[1].At != "2026-03-02T09:00:00Z" || !strings.Contains(got.Text(), "jobtitle since 2026-03-02T09:00:00Z: «Operations lead» by «API»") {
 		t.Errorf("%+v\n%s", got.History, got.Text())
 	}
 	w.must("hubspot_archive_object", `{"object_type":"contacts","id":"`+dana+`"}`)

@@ -46,12 +46,12 @@ type Owner struct {
 func (l OwnerList) Text() string {
 	var b strings.Builder
 	for _, o := range l.Owners {
-		fmt.Fprintf(&b, "%s (owner %s)", o.Name, o.ID)
+		fmt.Fprintf(&b, "%s (owner %s)", upstream.Quote(o.Name), o.ID)
 		if o.Email != "" {
-			b.WriteString(", " + o.Email)
+			b.WriteString(", " + upstream.Quote(o.Email))
 		}
 		if len(o.Teams) > 0 {
-			b.WriteString(", teams " + strings.Join(o.Teams, ", "))
+			b.WriteString(", teams " + upstream.Quote(strings.Join(o.Teams, ", ")))
 		}
 		if o.Queue {
 			b.WriteString(", queue")

@@ -187,9 +187,9 @@ type Stage struct {
 func (l PipelineList) Text() string {
 	var b strings.Builder
 	for _, p := range l.Pipelines {
-		fmt.Fprintf(&b, "%s (%s)\n", p.Label, p.ID)
+		fmt.Fprintf(&b, "%s (%s)\n", upstream.Quote(p.Label), p.ID)
 		for _, st := range p.Stages {
-			fmt.Fprintf(&b, "  %s (%s)", st.Label, st.ID)
+			fmt.Fprintf(&b, "  %s (%s)", upstream.Quote(st.Label), st.ID)
 			if st.Probability != "" {
 				b.WriteString(", probability " + st.Probability)
 			}

@@ -268,7 +268,7 @@ func (l PropertyList) Text() string {
 			fmt.Fprintf(&b, " | %d options", p.OptionCount)
 		}
 		for i, o := range p.Options {
-			b.WriteString(map[bool]string{true: " | options: ", false: ", "}[i == 0] + o.Value)
+			b.WriteString(map[bool]string{true: " | options: ", false: ", "}[i == 0] + shown(o.Value))
 			if o.Label != "" {
 				b.WriteString(" " + upstream.Quote(o.Label))
 			}

@@ -48,7 +48,7 @@ func TestOnlyWhatWasGrantedIsSeenThroughAnotherType(t *testing.T) {
 	} {
 		before := w.double.Snapshot()
 		w.asked = nil
-		client := w.granted("crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.notes.read", "crm.lists.read", "crm.lists.write", "automation.read")
+		client := w.granted("crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.notes.read", "crm.lists.read", "crm.lists.write", "automation")
 		_, err := toolstest.Call(t, w.svc, client, c.tool, c.args)
 		f := fault.From(err)
 		if f == nil || f.Kind != fault.NotPermitted || len(f.Needed) != 1 || strings.HasPrefix(f.Needed[0], "hubspot:crm.objects.contacts.") || strings.Contains(f.Message, "Acme") {
@@ -81,7 +81,7 @@ func TestChangingOneSideNeedsBoth(t *testing.T) {
 // was not granted them.
 func TestATypeThatWasNotGrantedLeavesNoTrace(t *testing.T) {
 	w := newWorld(t)
-	granted := []string{"crm.objects.contacts.read", "crm.objects.notes.read", "crm.objects.tasks.read", "crm.objects.calls.read", "crm.objects.meetings.read", "crm.lists.read", "automation.read"}
+	granted := []string{"crm.objects.contacts.read", "crm.objects.notes.read", "crm.objects.tasks.read", "crm.objects.calls.read", "crm.objects.meetings.read", "crm.lists.read", "automation"}
 	for _, c := range []struct{ tool, args, says string }{
 		{"hubspot_search_lists", `{"query":""}`, "Newsletter"},
 		{"hubspot_search_lists", `{"query":"renewals"}`, "0 lists"},

@@ -60,7 +60,7 @@ func (r Record) line() string {
 	for _, p := range r.order() {
 		put(" | ", p, ": ", shown(r.Properties[p]))
 		if label := r.Labels[p]; label != "" {
-			put(" (", label, ")")
+			put(" (", upstream.Quote(label), ")")
 		}
 	}
 	for _, a := range r.Associations {

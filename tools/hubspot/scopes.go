@@ -33,7 +33,8 @@ func scopes() *scope.Catalog {
 		defs = append(defs, scope.Def{Name: name, Write: true, Aliases: []string{"schemas." + kind + ".write"}})
 	}
 	defs = append(defs,
-		scope.Def{Name: "automation.read", Aliases: []string{"workflows.read"}},
+		scope.Def{Name: "automation", Aliases: []string{"automation.read", "workflows.read"}}, // here for reading only
+		scope.Def{Name: "sales-email-read", Implies: []string{"crm.objects.emails.read"}},
 		scope.Def{Name: "crm.lists.read", Aliases: []string{"lists.read"}},
 		scope.Def{Name: "crm.lists.write", Aliases: []string{"lists.write"}, Write: true, Implies: []string{"crm.lists.read"}},
 		scope.Def{Name: "crm.objects.owners.read", Aliases: []string{"owners.read", "crm.owners.read"}},
@@ -55,7 +56,6 @@ func scopeNames() map[string]string {
 	}
 	names["crm.objects.emails.read"] = "sales-email-read"
 	names["crm.schemas.tickets.write"] = "tickets"
-	names["automation.read"] = "automation" // of HubSpot's there is one only, which also writes
 	return names
 }
 

@@ -61,11 +61,11 @@ func (t Timeline) Text() string {
 		fmt.Fprintf(&b, "\n%s %s %s", e.At, e.Type, e.ID)
 		for _, part := range []string{e.Status, e.Direction} {
 			if part != "" {
-				b.WriteString(" " + part)
+				b.WriteString(" " + shown(part))
 			}
 		}
 		if e.Owner != "" {
-			b.WriteString(" by " + e.Owner)
+			b.WriteString(" by " + upstream.Quote(e.Owner))
 		}
 		if e.Title != "" {
 			b.WriteString(" " + upstream.Quote(e.Title))

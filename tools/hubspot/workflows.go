@@ -184,7 +184,7 @@ func (w WorkflowSteps) Text() string {
 		text += "\nstarts when " + upstream.Quote(w.Trigger)
 	}
 	for _, st := range w.Steps {
-		text += "\nstep " + st.ID + ": " + st.Does
+		text += "\nstep " + st.ID + ": " + upstream.Quote(st.Does)
 		if st.Fields != "" {
 			text += " " + upstream.Quote(st.Fields)
 		}
