@@ -114,7 +114,7 @@ type notification struct {
 
 func (n notification) shown(c *upstream.Client) Alert {
 	a := Alert{
-		ID: n.ID, Kind: "alert", Condition: upstream.Clean(n.Payload.Condition, 40), Once: n.Payload.Once, To: []string{}, Active: n.Active,
+		ID: n.ID, Kind: "alert", Condition: ownWord(n.Payload.Condition, 40), Once: n.Payload.Once, To: []string{}, Active: n.Active,
 		Creator: upstream.Clean(n.Creator.Name, 100), Question: &Named{n.Payload.CardID, upstream.Clean(n.Payload.Card.Name, 254)},
 		Link: link(c, "card", n.Payload.CardID),
 	}
@@ -180,7 +180,7 @@ func (p pulse) shown(c *upstream.Client) Alert {
 	}
 	var all []string
 	for _, ch := range p.Channels {
-		s := schedule{kind: ch.Schedule, day: ch.Day}
+		s := schedule{kind: ownWord(ch.Schedule, 20), day: ownWord(ch.Day, 20)}
 		if ch.Hour != nil {
 			s.hour = *ch.Hour
 		}

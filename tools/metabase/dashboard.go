@@ -198,7 +198,7 @@ func (s *service) getDashboard(ctx context.Context, c *upstream.Client, in getDa
 		UpdatedAt: m.changed(), Filters: []Filter{}, Link: link(c, "dashboard", m.ID),
 	}
 	for _, p := range m.Parameters[:min(len(m.Parameters), 50)] {
-		d.Filters = append(d.Filters, Filter{upstream.Clean(p.Slug, 100), upstream.Clean(p.Name, 100), upstream.Clean(p.Type, 60)})
+		d.Filters = append(d.Filters, Filter{upstream.Clean(p.Slug, 100), upstream.Clean(p.Name, 100), ownWord(p.Type, 60)})
 	}
 	for _, t := range m.Tabs[:min(len(m.Tabs), 50)] {
 		d.Tabs = append(d.Tabs, Named{t.ID, upstream.Clean(t.Name, 100)})
@@ -225,7 +225,7 @@ func (m dashboardModel) cards(detailed bool, only *int64) []Card {
 		}
 		card := Card{ID: dc.ID, Question: dc.CardID}
 		if dc.CardID != nil {
-			card.Name, card.Display = upstream.Clean(dc.title(), 254), upstream.Clean(dc.Card.Display, 40)
+			card.Name, card.Display = upstream.Clean(dc.title(), 254), ownWord(dc.Card.Display, 40)
 		} else {
 			card.Text = upstream.CleanLines(dc.Settings.Text, 500)
 		}

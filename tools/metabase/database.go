@@ -72,7 +72,7 @@ func allDatabases(ctx context.Context, c *upstream.Client) ([]Database, error) {
 	}
 	all := []Database{}
 	for _, d := range answer.Data {
-		all = append(all, Database{ID: d.ID, Name: upstream.Clean(d.Name, 254), Engine: upstream.Clean(d.Engine, 60), SQL: d.Native == "write"})
+		all = append(all, Database{ID: d.ID, Name: upstream.Clean(d.Name, 254), Engine: ownWord(d.Engine, 60), SQL: d.Native == "write"})
 	}
 	slices.SortStableFunc(all, func(a, b Database) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil

@@ -46,6 +46,7 @@ func (v Versions) Text() string {
 		return fmt.Sprintf("%s %d has no history.", v.Type, v.ID)
 	}
 	var b strings.Builder
+	fmt.Fprintf(&b, "%s %d\n", v.Type, v.ID)
 	for _, one := range v.Versions {
 		fmt.Fprintf(&b, "version %d  %s  by %s  %s", one.Version, one.At, upstream.Quote(one.By), upstream.Quote(one.Change))
 		if one.Current {

@@ -37,7 +37,7 @@ func (s *service) instance(ctx context.Context, c *upstream.Client) (instance, e
 		if err := c.Get(ctx, "/api/session/properties", nil, &p); err != nil {
 			return instance{}, err
 		}
-		i := instance{version: upstream.Clean(p.Version.Tag, 40), site: strings.TrimSuffix(p.Site, "/"), zone: time.UTC}
+		i := instance{version: ownWord(p.Version.Tag, 40), site: strings.TrimSuffix(p.Site, "/"), zone: time.UTC}
 		for _, zone := range []string{p.Zone, p.Long} {
 			if l, err := time.LoadLocation(zone); err == nil && zone != "" && len(zone) < 64 {
 				i.zone = l

@@ -263,7 +263,7 @@ func (s *service) getQuestion(ctx context.Context, c *upstream.Client, in getQue
 	}
 	q := Question{
 		ID: m.ID, Name: upstream.Clean(m.Name, 254), Description: upstream.CleanLines(m.Description, maxDescription),
-		Type: kindOf(m.Type), Display: upstream.Clean(m.Display, 40), Archived: m.Archived, Collection: value(m.CollectionID),
+		Type: kindOf(m.Type), Display: ownWord(m.Display, 40), Archived: m.Archived, Collection: value(m.CollectionID),
 		CollectedIn: upstream.Clean(m.Collection.Name, 254), Dashboard: value(m.DashboardID), Database: value(m.DatabaseID),
 		Table: value(m.TableID), Creator: upstream.Clean(m.Creator.Name, 100), UpdatedAt: stamp(m.UpdatedAt), Link: link(c, m.model(), m.ID),
 	}
@@ -274,7 +274,7 @@ func (s *service) getQuestion(ctx context.Context, c *upstream.Client, in getQue
 	}
 	slots := m.parameters()
 	for _, p := range slots[:min(len(slots), maxShownSlot)] {
-		one := Parameter{Slug: upstream.Clean(p.Slug, 100), Type: upstream.Clean(p.Type, 60), Needed: p.Needed}
+		one := Parameter{Slug: upstream.Clean(p.Slug, 100), Type: ownWord(p.Type, 60), Needed: p.Needed}
 		if !strings.EqualFold(p.Name, p.Slug) {
 			one.Name = upstream.Clean(p.Name, 100)
 		}
@@ -320,7 +320,7 @@ func kindOf(kind string) string {
 	if kind == "" {
 		return "question"
 	}
-	return upstream.Clean(kind, 40)
+	return ownWord(kind, 40)
 }
 
 // compact is JSON on one line; "" where there is none.

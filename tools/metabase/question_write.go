@@ -83,7 +83,11 @@ func (s *service) createQuestion(ctx context.Context, c *upstream.Client, in cre
 	if err := c.Do(ctx, upstream.Request{Path: "/api/card", JSON: body}, &m); err != nil {
 		return Saved{}, err
 	}
-	return savedQuestion(c, m), nil
+	out := savedQuestion(c, m)
+	if m.DashboardID != nil {
+		out.Note = fmt.Sprintf("It is on dashboard %d only.", *m.DashboardID)
+	}
+	return out, nil
 }
 
 func savedQuestion(c *upstream.Client, m cardModel) Saved {

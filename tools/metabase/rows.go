@@ -40,7 +40,7 @@ func (c column) clean() Column {
 	if label == "" {
 		label = c.Name
 	}
-	return Column{upstream.Clean(label, 100), upstream.Clean(strings.TrimPrefix(kind, "type/"), 60)}
+	return Column{upstream.Clean(label, 100), ownWord(strings.TrimPrefix(kind, "type/"), 60)}
 }
 
 // portion is which rows of an answer are wanted: limit of them, behind the skip
@@ -79,6 +79,7 @@ type reading struct {
 	columns   []column
 	rows      [][]any
 	size      int
+	width     int  // cells of the row before
 	seen      int  // rows that have gone by, those that were skipped included
 	more      bool // rows were left out
 	capped    int  // at so many rows Metabase stopped by itself
@@ -157,15 +158,14 @@ func (g *reading) full(want portion) bool {
 	return g.seen >= want.skip+want.limit || g.size > maxRows
 }
 
-// keep takes one row.
+// keep takes one row, which is valid JSON.
 func (g *reading) keep(raw json.RawMessage) error {
-	var cells []json.RawMessage
-	if err := json.Unmarshal(raw, &cells); err != nil {
-		return fault.New(fault.UpstreamError, "A row is not a list.").Because(err)
+	if len(raw) == 0 || raw[0] != '[' {
+		return fault.New(fault.UpstreamError, "A row is not a list.")
 	}
-	row := make([]any, 0, min(len(cells), maxColumns))
-	for _, cell := range cells[:min(len(cells), maxColumns)] {
-		v := upstream.CleanJSON(cell, maxValue)
+	row := make([]any, 0, min(max(len(g.columns), g.width), maxColumns))
+	eachCell(raw, func(cell []byte) bool {
+		v := cellValue(cell)
 		switch v := v.(type) {
 		case string:
 			g.size += len(v) + strings.Count(v, "\n") + strings.Count(v, `"`) + strings.Count(v, `\`)
@@ -174,7 +174,9 @@ func (g *reading) keep(raw json.RawMessage) error {
 		}
 		g.size += 5
 		row = append(row, v)
-	}
+		return len(row) < maxColumns
+	})
+	g.width = len(row)
 	g.rows = append(g.rows, row)
 	return nil
 }

@@ -78,6 +78,7 @@ func TestReadRowsJudgesAnswers(t *testing.T) {
 		{"failed", `{"status":"failed","error":"boom","via":[{"trace":"SECRET"}],"data":{"rows":[],"cols":[]}}`, fault.UpstreamError, "boom"},
 		{"failed, status last", `{"data":{"rows":[],"cols":[]},"error":"boom","status":"failed"}`, fault.UpstreamError, "boom"},
 		{"failed after rows", `{"data":{"rows":[[1]],"cols":[{"name":"a"}]},"status":"failed","error":"boom"}`, fault.UpstreamError, "boom"},
+		{"failed without a word", `{"data":{"rows":[[1]],"cols":[{"name":"a"}]},"status":"failed"}`, fault.UpstreamError, "failed"},
 		{"error without status", `{"error":"boom"}`, fault.UpstreamError, "boom"},
 		{"error is an object", `{"status":"failed","error":{"trace":"SECRET"}}`, fault.UpstreamError, "failed"},
 		{"invalid query", `{"status":"failed","error":"x","error_type":"invalid-query"}`, fault.InvalidArguments, "correct it"},
@@ -210,4 +211,33 @@ func TestFaults(t *testing.T) {
 	if n := utf8.RuneCountInString(f.Message); n > maxSaid+100 {
 		t.Errorf("%d characters", n)
 	}
+}
+
+// A row divided by hand is what decoding it gives.
+func FuzzCells(f *testing.F) {
+	for _, s := range []string{`[1,"a,b",null]`, `[]`, `[ [1,[2]] , {"a":"]\"}"} ]`, `["\\"]`, `[1e400,-0,"\ud800"]`, "[\"\xff\"]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var want []json.RawMessage
+		s = strings.TrimSpace(s)
+		if json.Unmarshal([]byte(s), &want) != nil || s[0] != '[' {
+			return
+		}
+		n := 0
+		eachCell([]byte(s), func(cell []byte) bool {
+			if n >= len(want) || string(want[n]) != string(cell) {
+				t.Errorf("cell %d of %s is %s", n, s, cell)
+				return false
+			}
+			if got, plain := cellValue(cell), upstream.CleanJSON(cell, maxValue); got != plain {
+				t.Errorf("%s is %#v, want %#v", cell, got, plain)
+			}
+			n++
+			return true
+		})
+		if n != len(want) {
+			t.Errorf("%d cells of %s, want %d", n, s, len(want))
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package metabase
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -75,9 +76,7 @@ func (r Rows) table() string {
 	for _, row := range r.Rows {
 		line := make([]string, len(row))
 		for i, v := range row {
-			if v != nil {
-				line[i] = upstream.Clean(fmt.Sprint(v), maxValue)
-			}
+			line[i] = cellText(v)
 		}
 		table = append(table, line)
 	}
@@ -96,21 +95,42 @@ func (r Rows) table() string {
 		}
 	}
 	var b strings.Builder
+	b.Grow(total)
 	for n, line := range table {
-		var text strings.Builder
-		for i, cell := range line {
-			if i > 0 {
-				text.WriteString(" | ")
-			}
-			text.WriteString(cell)
-			if i < len(width) && total <= maxTable {
-				text.WriteString(strings.Repeat(" ", max(0, width[i]-utf8.RuneCountInString(cell))))
-			}
-		}
 		if n > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(strings.TrimRight(text.String(), " "))
+		last := len(line) - 1
+		for last > 0 && line[last] == "" {
+			last--
+		}
+		for i, cell := range line[:last+1] {
+			if i > 0 {
+				b.WriteString(" | ")
+			}
+			b.WriteString(cell)
+			if i < last && i < len(width) && total <= maxTable {
+				b.WriteString(padding[:max(0, width[i]-utf8.RuneCountInString(cell))])
+			}
+		}
 	}
 	return b.String()
+}
+
+const padding = "                              " // maxPad blanks
+
+// cellText is a value on one line.
+func cellText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case json.Number:
+		return string(v)
+	case string:
+		if strings.ContainsAny(v, "\n\t") {
+			return upstream.Clean(v, maxValue)
+		}
+		return v
+	}
+	return fmt.Sprint(v)
 }

@@ -21,7 +21,7 @@ type schedule struct {
 var (
 	weekdays  = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 	timeForm  = regexp.MustCompile(`^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$`)
-	quartz    = regexp.MustCompile(`^[0-9A-Za-z*/,\-?#L ]{11,80}$`)
+	quartz    = regexp.MustCompile(`(?i)^(?:(?:[0-9*/,?#LW-]|SUN|MON|TUE|WED|THU|FRI|SAT|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC){1,20}(?: |$)){6,7}$`)
 	everyDay  = regexp.MustCompile(`^0 (\d+) (\d+) \* \* \? ?\*?$`)
 	everyHour = regexp.MustCompile(`^0 0 \* \* \* \? ?\*?$`)
 	everyWeek = regexp.MustCompile(`^0 (\d+) (\d+) \? \* ([1-7]|[A-Za-z]{3}) ?\*?$`)
@@ -99,7 +99,7 @@ func cronOf(words string) (string, error) {
 	if s, ok := readSchedule(words); ok {
 		return s.cron(), nil
 	}
-	if n := len(strings.Fields(words)); quartz.MatchString(words) && (n == 6 || n == 7) {
+	if quartz.MatchString(words) {
 		return words, nil
 	}
 	return "", wrong("schedule: %q is none. Write %s, or a Quartz cron of 6 or 7 fields such as 0 0 8 * * ? *.", upstream.Clean(words, 60), scheduleForms)
@@ -135,5 +135,8 @@ func wordsOf(cron string) string {
 		}
 		return s.String()
 	}
-	return upstream.Clean(cron, 80)
+	if !quartz.MatchString(cron) {
+		return "a schedule that is not known"
+	}
+	return cron
 }

@@ -143,7 +143,7 @@ func items(ctx context.Context, c *upstream.Client, path string, q url.Values, l
 	for _, d := range found {
 		id, _ := ref(d.ID).number() // of a kind without one it stays 0
 		all = append(all, Item{
-			ID: id, Model: upstream.Clean(d.Model, 40), Name: upstream.Clean(d.Name, 254), Description: upstream.Clean(d.Description, 200),
+			ID: id, Model: ownWord(d.Model, 40), Name: upstream.Clean(d.Name, 254), Description: upstream.Clean(d.Description, 200),
 			Collection: upstream.Clean(d.Collection.Name, 100), Database: d.Database, Link: link(c, d.Model, id),
 		})
 	}

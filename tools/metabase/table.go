@@ -276,7 +276,7 @@ func (s *service) describeTable(ctx context.Context, c *upstream.Client, in desc
 }
 
 func (f fieldModel) shown(detailed bool) Field {
-	out := Field{ID: f.ID, Name: upstream.Clean(f.Name, 254), Type: upstream.Clean(strings.TrimPrefix(f.kind(), "type/"), 60)}
+	out := Field{ID: f.ID, Name: upstream.Clean(f.Name, 254), Type: ownWord(strings.TrimPrefix(f.kind(), "type/"), 60)}
 	switch f.Semantic {
 	case "type/PK":
 		out.Key = "primary"
@@ -284,7 +284,7 @@ func (f fieldModel) shown(detailed bool) Field {
 		out.Key = "foreign"
 	default:
 		if detailed {
-			out.Semantic = upstream.Clean(strings.TrimPrefix(f.Semantic, "type/"), 60)
+			out.Semantic = ownWord(strings.TrimPrefix(f.Semantic, "type/"), 60)
 		}
 	}
 	switch {
