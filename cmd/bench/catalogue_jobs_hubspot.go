@@ -131,5 +131,18 @@ func hubspotJobs() []task {
 				})
 			},
 		},
+		{
+			key: "hubspot-workflow", words: "What is in the workflow Welcome new customers?", facts: []string{"Welcome new customers"},
+			ours: func(s *session) { s.call("hubspot_get_workflow", object{"workflow": "Welcome new customers"}) },
+			theirs: func(s *session) {
+				found := s.call("hubspot-list-workflows", object{"limit": 20})
+				s.call("hubspot-get-workflow", object{"flowId": found.where("results", "name", "Welcome new customers").text("id")})
+			},
+		},
+		{
+			key: "hubspot-types", words: "Which types of record has the account made itself?", facts: []string{"2-41987213"},
+			ours:   func(s *session) { s.call("hubspot_list_object_types", object{}) },
+			theirs: func(s *session) { s.call("hubspot-get-schemas", object{}) },
+		},
 	}
 }

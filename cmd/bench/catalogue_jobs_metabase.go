@@ -66,5 +66,22 @@ func metabaseJobs() []task {
 			ours:   func(s *session) { s.call("metabase_create_collection", object{"name": "Weekly", "parent": "Support"}) },
 			theirs: func(s *session) { s.call("create_collection", object{"name": "Weekly", "parent_id": 3}) },
 		},
+		{
+			key: "metabase-copy", words: "Copy a question", writes: true,
+			ours:   func(s *session) { s.call("metabase_copy_item", object{"type": "question", "id": 104}) },
+			theirs: func(s *session) { s.call("copy_card", object{"card_id": 104}) },
+		},
+		{
+			key: "metabase-sql-change", words: "Change the SQL of a question", writes: true,
+			ours: func(s *session) { s.call("metabase_update_question", object{"id": 102, "sql": sql}) },
+			theirs: func(s *session) {
+				s.call("update_card", object{"card_id": 102, "updates": object{"dataset_query": object{"database": 1, "type": "native", "native": object{"query": sql}}}})
+			},
+		},
+		{
+			key: "metabase-items", words: "What is in the collection Support?", facts: []string{"Tickets by status", "Support health"},
+			ours:   func(s *session) { s.call("metabase_list_collection", object{"collection": "Support"}) },
+			theirs: func(s *session) { s.call("get_collection_items", object{"collection_id": 3}) },
+		},
 	}
 }
