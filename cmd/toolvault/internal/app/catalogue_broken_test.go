@@ -17,7 +17,7 @@ import (
 // should: cut, doubled, of another type, huge, of another status. A call fails with
 // one word for it or works, and always leaves its records.
 func TestBrokenAnswers(t *testing.T) {
-	everyTool(t, func(t *testing.T, w *whole, tool schemas.Tool) {
+	eachTool(t, share, func(t *testing.T, w *whole, tool schemas.Tool) {
 		if tool.Service == "toolvault" {
 			return // it asks nobody
 		}

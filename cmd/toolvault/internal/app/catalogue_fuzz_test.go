@@ -115,7 +115,7 @@ func (c *breaking) answer(w http.ResponseWriter, r *http.Request, double http.Ha
 // TestAnyCall makes thousands of calls, of every tool.
 func TestAnyCall(t *testing.T) {
 	const each = 60
-	everyTool(t, func(t *testing.T, w *whole, tool schemas.Tool) {
+	eachTool(t, share, func(t *testing.T, w *whole, tool schemas.Tool) {
 		for n := range uint64(each) {
 			if n%20 == 0 {
 				w.reset(t)

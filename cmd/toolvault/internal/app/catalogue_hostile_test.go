@@ -29,7 +29,7 @@ const (
 // sequences for terminals, a model's own markup; and in the text of a result it
 // stands in «», which it cannot leave.
 func TestHostileAnswers(t *testing.T) {
-	everyTool(t, func(t *testing.T, w *whole, tool schemas.Tool) {
+	eachTool(t, share, func(t *testing.T, w *whole, tool schemas.Tool) {
 		// All that is prose: the call works as before.
 		w.network.between(func(rw http.ResponseWriter, r *http.Request, double http.Handler) {
 			rec := answerOf(double, r)
