@@ -187,7 +187,7 @@ func TestNarrowHistory(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	busy := fault.New(fault.RateLimited, "Slack is limiting the rate of calls.")
-	busy.RetryAfter = 5 * time.Second
+	busy.Status, busy.RetryAfter = 429, 5*time.Second
 	if err := s.throttled(c, busy); err != busy || s.isNarrow(c) {
 		t.Error("five seconds are an ordinary limit")
 	}

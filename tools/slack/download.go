@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -22,8 +21,6 @@ const (
 	maxImage   = 512 << 10 // bytes of an image that is shown
 	maxCanvas  = 2 << 20   // bytes of a canvas, as HTML
 	maxRead    = 60_000    // bytes of JSON that the text of one answer takes
-	filesHost  = "files.slack.com"
-	govFiles   = "files.slack-gov.com"
 	tombstone  = "tombstone"
 	hiddenFile = "hidden_by_limit"
 )
@@ -203,33 +200,10 @@ func (s *service) picture(ctx context.Context, c *upstream.Client, f file, out F
 	return out, nil
 }
 
-// pinned takes the address of a file apart if it lies on a host of Slack's for
-// files, or where the API itself is (a double in tests). The token goes there and
-// nowhere else, whatever an answer says.
-func pinned(apiBase, address string) (host, path string, query url.Values, err error) {
-	refused := fault.New(fault.UpstreamError, "Slack named an address for the file that is not one of its own, so it is not fetched. Tell the operator.")
-	u, perr := url.Parse(address)
-	base, berr := url.Parse(apiBase)
-	if perr != nil || berr != nil || u.User != nil || u.Opaque != "" {
-		return "", "", nil, refused
-	}
-	files := filesHost
-	if strings.HasSuffix(base.Hostname(), "slack-gov.com") {
-		files = govFiles
-	}
-	if !(u.Scheme == "https" && u.Host == files) && !(u.Scheme == base.Scheme && u.Host == base.Host && u.Host != "") {
-		return "", "", nil, refused
-	}
-	path = u.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
-	return u.Scheme + "://" + u.Host, path, u.Query(), nil
-}
-
 // download reads at most limit bytes of a file from an offset on; more says that
-// there are more. Redirects are not followed: Slack redirects to its sign-in page,
-// or answers with it, where the token lacks files:read.
+// there are more. The address is Slack's to name, within Endpoint.Hosts. Slack
+// redirects to its sign-in page, or answers with it, where the token lacks
+// files:read.
 func (s *service) download(ctx context.Context, c *upstream.Client, f file, offset, limit int64) (body []byte, more bool, err error) {
 	address := f.Download
 	if address == "" {
@@ -238,13 +212,9 @@ func (s *service) download(ctx context.Context, c *upstream.Client, f file, offs
 	if address == "" {
 		return nil, false, fault.New(fault.NotFound, "Slack does not say where the file is; it may have been deleted, or be hidden by the workspace's plan.")
 	}
-	host, path, query, err := pinned(c.BaseURL(), address)
-	if err != nil {
-		return nil, false, err
-	}
 	kind := ""
 	err = c.Do(ctx, upstream.Request{
-		Method: http.MethodGet, Host: host, Path: path, Query: query, Header: http.Header{"Accept": {"*/*"}}, Read: true, MaxBytes: offset + limit + 1,
+		Method: http.MethodGet, URL: address, Header: http.Header{"Accept": {"*/*"}}, Read: true, MaxBytes: offset + limit + 1,
 		Head: func(h http.Header) { kind, _, _ = mime.ParseMediaType(h.Get("Content-Type")) },
 		Stream: func(r io.Reader) error {
 			if _, err := io.CopyN(io.Discard, r, offset); err != nil && !errors.Is(err, io.EOF) {

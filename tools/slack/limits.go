@@ -96,7 +96,7 @@ func (s *service) historyPage(c *upstream.Client, want int) int {
 // minute or more is what only an app with one request a minute has to.
 func (s *service) throttled(c *upstream.Client, err error) error {
 	f := fault.From(err)
-	if f == nil || f.Kind != fault.RateLimited || f.RetryAfter < 30*time.Second {
+	if f == nil || f.Kind != fault.RateLimited || f.Status == 0 || f.RetryAfter < 30*time.Second { // our own has no status
 		return err
 	}
 	s.narrow.Keep(c.AccountKey(), true)

@@ -56,6 +56,7 @@ func newService(now func() time.Time) tools.Service {
 		Endpoint: upstream.Endpoint{
 			Service:          name,
 			BaseURL:          base,
+			Hosts:            []string{"files.slack.com", "files.slack-gov.com"},
 			ResponseIDHeader: "X-Slack-Req-Id",
 			Limits:           s.limits,
 			Fault:            readFault,
