@@ -19,6 +19,9 @@ func (t Tool) Listing() json.RawMessage {
 	return t.listed.entry
 }
 
+// LeanInput is the input schema as it stands in the listing.
+func (t Tool) LeanInput() json.RawMessage { return lean(t.Input) }
+
 // WithInput is the tool with another input schema.
 func (t Tool) WithInput(schema json.RawMessage) Tool {
 	t.Input, t.listed = schema, &listed{}

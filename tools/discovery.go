@@ -98,7 +98,8 @@ type describedTool struct {
 
 func (c *passage) describeTool(context.Context) (any, error) {
 	var in struct {
-		Name string `json:"name"`
+		Name   string `json:"name"`
+		Output bool   `json:"output"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err
@@ -111,8 +112,12 @@ func (c *passage) describeTool(context.Context) (any, error) {
 		}
 		return nil, fault.New(fault.NotFound, "There is no tool of that name. %s", hint)
 	}
-	return describedTool{
-		Name: t.Name, Description: t.Description, Input: t.Input, Output: t.Output,
+	d := describedTool{
+		Name: t.Name, Description: t.Description, Input: t.LeanInput(),
 		Writes: t.Write(), Destructive: t.Annotations.Destructive, Example: t.Example,
-	}, nil
+	}
+	if in.Output {
+		d.Output = t.Output
+	}
+	return d, nil
 }

@@ -185,6 +185,12 @@ func TestFindAndDescribe(t *testing.T) {
 	if r.Failure != nil || !strings.Contains(string(r.Structured), `"inputSchema":{"type":"object"`) || !strings.Contains(string(r.Structured), `"writes":true`) {
 		t.Errorf("%s %v", r.Structured, r.Failure)
 	}
+	if r := w.call(t, "describe_tool", `{"name":"toolvault_whoami"}`); strings.Contains(string(r.Structured), "outputSchema") {
+		t.Errorf("%s", r.Structured)
+	}
+	if r := w.call(t, "describe_tool", `{"name":"toolvault_whoami","output":true}`); !strings.Contains(string(r.Structured), `"outputSchema":{"type":"object"`) {
+		t.Errorf("%s", r.Structured)
+	}
 	if r := w.call(t, "describe_tool", `{"name":"shelf_pit"}`); kind(r) != fault.NotFound || !strings.Contains(r.Failure.Message, "shelf_put") && !strings.Contains(r.Failure.Message, "shelf_get") {
 		t.Errorf("%v", r.Failure)
 	}

@@ -80,7 +80,9 @@ func (s *stream) progress() func(done, total float64, text string) {
 	if !s.may {
 		return nil
 	}
-	return steady(func(done, total float64, text string) { s.event(progressNotification(s.m, done, total, text), progressWrite) })
+	return steady(func(done, total float64, text string) {
+		s.event(progressNotification(s.m, done, total, text), progressWrite)
+	})
 }
 
 // event writes one event. A client that does not take it loses the events that
