@@ -51,8 +51,8 @@ func TestAWrongNameIsAnsweredWithTheRightOnes(t *testing.T) {
 		tool, args, says string
 		kind             fault.Kind
 	}{
-		{"hubspot_search_objects", `{"object_type":"deals","filters":[{"property":"dealstage","op":"eq","value":"Contract snet"}]}`, `"Contract sent"`, fault.NotFound},
-		{"hubspot_search_objects", `{"object_type":"deals","filters":[{"property":"pipeline","op":"eq","value":"Foo"}]}`, "Sales Pipeline (default), Renewals (9041772)", fault.NotFound},
+		{"hubspot_search_objects", `{"object_type":"deals","filters":[{"property":"dealstage","op":"eq","value":"Contract snet"}]}`, `«Contract sent»`, fault.NotFound},
+		{"hubspot_search_objects", `{"object_type":"deals","filters":[{"property":"pipeline","op":"eq","value":"Foo"}]}`, "«Sales Pipeline» (default), «Renewals» (9041772)", fault.NotFound},
 		{"hubspot_search_objects", `{"object_type":"tickets","filters":[{"property":"hubspot_owner_id","op":"eq","value":"Marta Kline"}]}`, "Marta Klein", fault.NotFound},
 		{"hubspot_search_objects", `{"object_type":"tickets","filters":[{"property":"hubspot_owner_id","op":"eq","value":"nobody@northwind.example"}]}`, "hubspot_list_owners", fault.NotFound},
 		{"hubspot_search_objects", `{"object_type":"contacts","filters":[{"property":"fistname","op":"has"}]}`, "did you mean firstname?", fault.InvalidArguments},
@@ -61,7 +61,7 @@ func TestAWrongNameIsAnsweredWithTheRightOnes(t *testing.T) {
 		{"hubspot_search_objects", `{"object_type":"0-1"}`, `Use "contacts"`, fault.InvalidArguments},
 		{"hubspot_search_objects", `{"object_type":"Sitez"}`, `Did you mean "Sites"?`, fault.InvalidArguments},
 		{"hubspot_search_objects", `{"object_type":"contacs"}`, `Did you mean "contacts"?`, fault.InvalidArguments},
-		{"hubspot_move_deal", `{"id":"` + renewal + `","stage":"Closed","pipeline":"Sales Pipeline"}`, "Closed won (closedwon), Closed lost (closedlost)", fault.InvalidArguments},
+		{"hubspot_move_deal", `{"id":"` + renewal + `","stage":"Closed","pipeline":"Sales Pipeline"}`, "«Closed won» (closedwon), «Closed lost» (closedlost)", fault.InvalidArguments},
 		{"hubspot_create_object", `{"object_type":"deals","properties":{"dealname":"x","dealstage":"Closed won"}}`, "Closed won in Sales Pipeline (closedwon), Closed won in Renewals (1120432)", fault.InvalidArguments},
 		{"hubspot_update_object", `{"object_type":"contacts","id":"` + dana + `","properties":{"lifecyclestage":"Customer"}}`, `lifecyclestage cannot be "Customer", write "customer"`, fault.InvalidArguments},
 		{"hubspot_update_object", `{"object_type":"contacts","id":"` + dana + `","properties":{"lifecyclestage":"friend"}}`, "it takes subscriber, lead,", fault.InvalidArguments},
