@@ -150,8 +150,12 @@ type pulse struct {
 	Name        string         `json:"name"`
 	DashboardID *int64         `json:"dashboard_id"`
 	Archived    bool           `json:"archived"`
+	SkipEmpty   bool           `json:"skip_if_empty"`
 	Channels    []pulseChannel `json:"channels"`
-	Creator     struct {
+	Cards       []struct {
+		CSV bool `json:"include_csv"`
+	} `json:"cards"`
+	Creator struct {
 		Name string `json:"common_name"`
 	} `json:"creator"`
 }

@@ -98,3 +98,26 @@ func TestSchedules(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// The same again is no second alert: everybody would be told twice.
+func TestTheSameAlertAgain(t *testing.T) {
+	double := sandbox.NewMetabase()
+	w := guarded(t, double)
+	for tool, args := range map[string]string{
+		"metabase_save_alert":        `{"question":101,"schedule":"daily","to":["Ana Costa","#ops"]}`,
+		"metabase_save_subscription": `{"dashboard":43,"schedule":"mon 9:00","to":["#ops","Ben Okoye"]}`,
+	} {
+		first := must[Alert](w, tool, args)
+		state := double.Snapshot()
+		if again := must[Alert](w, tool, args); again.ID != first.ID || !maps.Equal(state, double.Snapshot()) {
+			t.Errorf("%s: %+v, then %+v", tool, first, again)
+		}
+		other := strings.Replace(args, "#ops", "#support", 1)
+		if second := must[Alert](w, tool, other); second.ID == first.ID {
+			t.Errorf("%s: to others is the same: %+v", tool, second)
+		}
+	}
+	if got := must[Alert](w, "metabase_save_alert", `{"question":102,"schedule":"daily 8:00","to":["Ana Costa"]}`); got.ID != 7 {
+		t.Errorf("the one that was there: %+v", got)
+	}
+}

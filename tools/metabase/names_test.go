@@ -84,7 +84,7 @@ func TestTablesOfOneName(t *testing.T) {
 		}
 		_, _ = io.WriteString(rw, `{"id":`+strings.Split(r.URL.Path, "/")[3]+`,"name":"orders","db_id":1,"fields":[]}`)
 	}))
-	w.refused(fault.InvalidArguments, "archive.orders of database 1 (2)", "metabase_describe_table", `{"table":"orders"}`)
+	w.refused(fault.InvalidArguments, "«archive.orders of database 1» (2)", "metabase_describe_table", `{"table":"orders"}`)
 	if got := must[Table](w, "metabase_describe_table", `{"table":"archive.orders"}`); got.ID != 2 {
 		t.Errorf("got %+v", got)
 	}

@@ -3,7 +3,10 @@ package metabase
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"toolvault/tools"
@@ -79,11 +82,60 @@ func (s *service) saveAlert(ctx context.Context, c *upstream.Client, in saveAler
 		body["handlers"] = to.handlers()
 	}
 	var n notification
+	if in.ID == 0 {
+		twin, err := sameAlert(ctx, c, body)
+		if err != nil {
+			return Alert{}, err
+		}
+		if twin != nil {
+			return twin.shown(c), nil
+		}
+	}
 	request.JSON = body
 	if err := c.Do(ctx, request, &n); err != nil {
 		return Alert{}, err
 	}
 	return n.shown(c), nil
+}
+
+// sameAlert is an alert that says the same already: a second one would only tell
+// everybody twice. nil is none.
+func sameAlert(ctx context.Context, c *upstream.Client, body map[string]any) (*notification, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	want := notification{Active: true}
+	if err := json.Unmarshal(raw, &want); err != nil {
+		return nil, err
+	}
+	var all []notification
+	q := url.Values{"card_id": {strconv.FormatInt(want.Payload.CardID, 10)}, "include_inactive": {"true"}}
+	if err := c.Get(ctx, "/api/notification", q, &all); err != nil {
+		return nil, err
+	}
+	for _, n := range all {
+		if n.says() == want.says() {
+			return &n, nil
+		}
+	}
+	return nil, nil
+}
+
+// says is what an alert does, in a form to compare.
+func (n notification) says() string {
+	var to []string
+	for _, h := range n.Handlers {
+		for _, r := range h.Recipients {
+			to = append(to, fmt.Sprint(h.Channel, " ", r.Kind, " ", r.UserID, " ", string(r.Details.Value)))
+		}
+	}
+	slices.Sort(to)
+	var crons []string
+	for _, sub := range n.Subscriptions {
+		crons = append(crons, sub.Cron)
+	}
+	return fmt.Sprint(n.Active, n.Kind, n.Payload.CardID, n.Payload.Condition, n.Payload.Once, crons, slices.Compact(to))
 }
 
 // opened is an alert with all its keys, and its payload.

@@ -3,7 +3,10 @@ package metabase
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"toolvault/tools"
@@ -60,11 +63,59 @@ func (s *service) saveSubscription(ctx context.Context, c *upstream.Client, in s
 		return Alert{}, wrong("Dashboard %d has no question on it, so there is nothing to send.", id)
 	}
 	body := map[string]any{"name": m.Name, "dashboard_id": id, "cards": cards, "channels": to.pulseChannels(at), "skip_if_empty": in.SkipEmpty != nil && *in.SkipEmpty}
+	twin, err := sameSubscription(ctx, c, id, body)
+	if err != nil {
+		return Alert{}, err
+	}
+	if twin != nil {
+		return twin.shown(c), nil
+	}
 	var p pulse
 	if err := c.Do(ctx, upstream.Request{Path: "/api/pulse", JSON: body}, &p); err != nil {
 		return Alert{}, err
 	}
 	return p.shown(c), nil
+}
+
+// sameSubscription is a subscription that sends the same to the same people at the
+// same time already. nil is none.
+func sameSubscription(ctx context.Context, c *upstream.Client, dashboard int64, body map[string]any) (*pulse, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	var want pulse
+	if err := json.Unmarshal(raw, &want); err != nil {
+		return nil, err
+	}
+	var all []pulse
+	if err := c.Get(ctx, "/api/pulse", url.Values{"dashboard_id": {strconv.FormatInt(dashboard, 10)}}, &all); err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		if p.says() == want.says() {
+			return &p, nil
+		}
+	}
+	return nil, nil
+}
+
+// says is what a subscription does, in a form to compare.
+func (p pulse) says() string {
+	var to []string
+	for _, ch := range p.Channels {
+		s := schedule{kind: ch.Schedule, day: ch.Day}
+		if ch.Hour != nil {
+			s.hour = *ch.Hour
+		}
+		to = append(to, fmt.Sprint(ch.Type, s, ch.Details.Channel))
+		for _, r := range ch.Recipients {
+			to = append(to, fmt.Sprint(ch.Type, s, r.ID))
+		}
+	}
+	slices.Sort(to)
+	csv := len(p.Cards) > 0 && p.Cards[0].CSV
+	return fmt.Sprint(value(p.DashboardID), p.Archived, p.SkipEmpty, csv, slices.Compact(to))
 }
 
 func wrongSchedule(words string) error {

@@ -35,7 +35,10 @@ func (m *metabase) alertJSON(a map[string]any) map[string]any {
 		recipients := []any{}
 		people, _ := h["recipients"].([]any)
 		for _, v := range people {
-			r, _ := v.(map[string]any)
+			r, ok := v.(map[string]any)
+			if !ok {
+				continue
+			}
 			r = maps.Clone(r)
 			if who := metaFind(metaPeople(), metaInt(r["user_id"])); who != nil {
 				r["user"] = who
