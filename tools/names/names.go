@@ -58,7 +58,7 @@ func Pick(what, word string, all []Named, list string) (Named, error) {
 		labels = append(labels, n.Name)
 	}
 	if m := near.Match(word, labels); m != "" {
-		return Named{}, fault.New(fault.NotFound, "There is no %s %q here. Did you mean %q?", what, shown, upstream.Clean(m, 80))
+		return Named{}, fault.New(fault.NotFound, "There is no %s %q here. Did you mean %s?", what, shown, upstream.Quote(upstream.Clean(m, 80)))
 	}
 	if len(all) > 0 && len(all) <= maxCandidates {
 		return Named{}, fault.New(fault.NotFound, "There is no %s %q here. There are: %s.", what, shown, some(all))
@@ -69,7 +69,7 @@ func Pick(what, word string, all []Named, list string) (Named, error) {
 func some(all []Named) string {
 	var parts []string
 	for _, n := range all[:min(len(all), maxCandidates)] {
-		parts = append(parts, fmt.Sprintf("%s (%s)", upstream.Clean(n.Name, 60), upstream.Clean(n.ID, 60)))
+		parts = append(parts, fmt.Sprintf("%s (%s)", upstream.Quote(upstream.Clean(n.Name, 60)), upstream.Clean(n.ID, 60)))
 	}
 	if more := len(all) - len(parts); more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))

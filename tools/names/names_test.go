@@ -22,10 +22,10 @@ func TestPick(t *testing.T) {
 		{"Qualified", "1", "", ""},
 		{" closed WON ", "2", "", ""},
 		{"lost", "3", "", ""},
-		{"QUALIFIED", "", fault.InvalidArguments, "Qualified (1), qualified (4)"},
-		{"clos", "", fault.InvalidArguments, "Closed won (2), Closed lost (3)"},
-		{"Parkd", "", fault.NotFound, `Did you mean "Parked"?`},
-		{"zzzzzz", "", fault.NotFound, "There are: Qualified (1)"},
+		{"QUALIFIED", "", fault.InvalidArguments, "«Qualified» (1), «qualified» (4)"},
+		{"clos", "", fault.InvalidArguments, "«Closed won» (2), «Closed lost» (3)"},
+		{"Parkd", "", fault.NotFound, `Did you mean «Parked»?`},
+		{"zzzzzz", "", fault.NotFound, "There are: «Qualified» (1)"},
 	} {
 		got, err := Pick("stage", c.word, stages, "x_list")
 		f := fault.From(err)
