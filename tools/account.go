@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"toolvault/auth"
 	"toolvault/schemas"
 	"toolvault/schemas/near"
 	"toolvault/tools/fault"
+	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
 
@@ -185,14 +185,9 @@ func (c *passage) acted() Account {
 }
 
 // labelled is what the service calls the account, on one line and bounded: the
-// text is the service's.
+// text is the service's, and stands before every answer where there are several
+// accounts. So it has no order to a model in it, and no marks of a quotation.
 func (c *passage) labelled(text string) string {
-	if text == "" {
-		return ""
-	}
-	text = strings.Join(strings.FieldsFunc(c.secrets.Text(text), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if runes := []rune(text); len(runes) > maxLabel {
-		text = string(runes[:maxLabel]) + "…"
-	}
-	return text
+	quoted := upstream.Quote(upstream.Clean(c.secrets.Text(text), maxLabel))
+	return strings.TrimSuffix(strings.TrimPrefix(quoted, "«"), "»")
 }

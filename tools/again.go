@@ -18,6 +18,7 @@ type kept struct {
 	Structured json.RawMessage `json:"structured,omitempty"`
 	Text       string          `json:"text,omitempty"`
 	Plain      bool            `json:"plain,omitempty"` // the text is Structured as it stands
+	Untrusted  bool            `json:"untrusted,omitempty"`
 	Content    []Content       `json:"content,omitempty"`
 	Failure    *keptFailure    `json:"failure,omitempty"`
 	Label      string          `json:"label,omitempty"` // of the account that acted
@@ -131,7 +132,7 @@ func (c *passage) settle(ctx context.Context, result Result) Result {
 
 // keep is the result as the ledger keeps it.
 func keep(r Result) []byte {
-	k := kept{Structured: r.Structured, Text: r.Text, Content: r.Content, Label: r.Account.Label}
+	k := kept{Structured: r.Structured, Text: r.Text, Content: r.Content, Untrusted: r.Untrusted, Label: r.Account.Label}
 	if r.Text == string(r.Structured) {
 		k.Text, k.Plain = "", true
 	}
@@ -155,7 +156,7 @@ func (c *passage) restore(result *Result, k *kept) *fault.Error {
 	}
 	// It was redacted before it was kept; what the log may hold of it is made anew.
 	result.Structured, c.recorded = c.secrets.ShownAndRecorded(k.Structured)
-	result.Text, result.Content = k.Text, k.Content
+	result.Text, result.Content, result.Untrusted = k.Text, k.Content, k.Untrusted
 	if k.Plain {
 		result.Text = string(result.Structured)
 	}

@@ -322,7 +322,7 @@ type scan struct {
 	size  int
 }
 
-func (s scan) Text() string { return "2 pages" }
+func (s scan) Text() string { return "2 pages of «Dune»" }
 
 func (s scan) Content() []tools.Content {
 	return []tools.Content{
@@ -354,7 +354,7 @@ func TestAllOfAResultIsKeptUnlessItIsTooLarge(t *testing.T) {
 	first.RepeatOf, first.CallID = first.CallID, again.CallID
 	one, _ := json.Marshal(first)
 	two, _ := json.Marshal(again)
-	if string(one) != string(two) || again.Failure != nil {
+	if string(one) != string(two) || again.Failure != nil || !again.Untrusted {
 		t.Errorf("%s\nwant %s", two, one)
 	}
 	first, again = call(p.a, 200<<10), call(p.b, 200<<10)

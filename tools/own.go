@@ -107,8 +107,8 @@ func (g *Gateway) Direct(id auth.Identity, call Call) Call {
 		return call
 	}
 	file := g.catalogue.Load().tools[callTool]
-	if file == nil {
-		return call
+	if file == nil || g.hides(id.Agent, file) {
+		return call // there is no such tool for this agent
 	}
 	if _, err := file.schema.Validate(call.Arguments); err != nil {
 		return call // will be refused as what it is

@@ -111,6 +111,11 @@ func (f filter) wire(i int) (wireFilter, error) {
 	wrong := func(want string) (wireFilter, error) {
 		return w, fault.New(fault.InvalidArguments, "filters.%d: %s needs %s.", i, f.Op, want)
 	}
+	// A pseudo-property of HubSpot's tells of other records, which takes a right of
+	// its own.
+	if pseudo, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(f.Property)), "."); pseudo == "associations" {
+		return w, fault.New(fault.InvalidArguments, "filters.%d: %q is no property. Name the record in associated_with.", i, upstream.Clean(f.Property, 60))
+	}
 	switch f.Op {
 	case "has", "not_has":
 		return w, nil

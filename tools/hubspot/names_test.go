@@ -63,6 +63,8 @@ func TestAWrongNameIsAnsweredWithTheRightOnes(t *testing.T) {
 		{"hubspot_search_objects", `{"object_type":"contacs"}`, `Did you mean "contacts"?`, fault.InvalidArguments},
 		{"hubspot_move_deal", `{"id":"` + renewal + `","stage":"Closed","pipeline":"Sales Pipeline"}`, "«Closed won» (closedwon), «Closed lost» (closedlost)", fault.InvalidArguments},
 		{"hubspot_create_object", `{"object_type":"deals","properties":{"dealname":"x","dealstage":"Closed won"}}`, "Closed won in Sales Pipeline (closedwon), Closed won in Renewals (1120432)", fault.InvalidArguments},
+		{"hubspot_move_deal", `{"id":"` + renewal + `","stage":"Closed"}`, "in «Sales Pipeline» «Closed won» (closedwon), «Closed lost» (closedlost); in «Renewals» «Closed won» (1120432)", fault.InvalidArguments},
+		{"hubspot_move_deal", `{"id":"` + renewal + `","stage":"Negotiation"}`, "«Contract sent» (contractsent), «Closed won» (closedwon), «Closed lost» (closedlost); in «Renewals» «Offer sent» (1120431)", fault.NotFound},
 		{"hubspot_update_object", `{"object_type":"contacts","id":"` + dana + `","properties":{"lifecyclestage":"Customer"}}`, `lifecyclestage cannot be "Customer", write "customer"`, fault.InvalidArguments},
 		{"hubspot_update_object", `{"object_type":"contacts","id":"` + dana + `","properties":{"lifecyclestage":"friend"}}`, "it takes subscriber, lead,", fault.InvalidArguments},
 		{"hubspot_update_object", `{"object_type":"contacts","id":"` + dana + `","properties":{"jobtitel":"x"}}`, "did you mean jobtitle?", fault.InvalidArguments},
@@ -120,7 +122,7 @@ func TestNamesCostOneRequest(t *testing.T) {
 	for range 3 {
 		w.must("hubspot_search_objects", `{"object_type":"deals","filters":[{"property":"dealstage","op":"eq","value":"Contract sent"},{"property":"hubspot_owner_id","op":"eq","value":"Tomoko Nomura"}]}`)
 	}
-	for path, want := range map[string]int{"GET /crm/pipelines/2026-09/deals": 1, "GET /crm/owners/2026-09": 1, "POST /crm/objects/2026-09/deals/search": 3, "GET /account-info/2026-09/details": 0} {
+	for path, want := range map[string]int{"GET /crm/pipelines/2026-09/deals": 1, "GET /crm/owners/2026-09": 1, "POST /crm/objects/2026-09/deals/search": 3, "GET /account-info/2026-09/details": 1} {
 		n := 0
 		for _, asked := range w.asked {
 			if asked == path {
@@ -170,6 +172,13 @@ func TestTimesAreThoseOfTheAccount(t *testing.T) {
 	got = sandbox.HubSpotRecord(w.double, "deals", renewal)
 	if got["closedate"] != "2026-11-23T23:00:00.000Z" || got["dealstage"] != "closedwon" || got["amount"] != "45000" || moved.Record.Labels["dealstage"] != "Closed won" {
 		t.Errorf("%v", got)
+	}
+	// What is read says the day that people see, and not the one before it, as UTC would.
+	read := w.must("hubspot_search_objects", `{"object_type":"deals","query":"Acme annual"}`).(Found)
+	for _, r := range []Record{moved.Record, read.Results[0]} {
+		if r.Properties["closedate"] != "2026-11-24T00:00:00+01:00" {
+			t.Errorf("closes %s", r.Properties["closedate"])
+		}
 	}
 }
 

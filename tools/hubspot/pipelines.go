@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"toolvault/schemas/near"
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/names"
@@ -97,14 +98,59 @@ func findPipeline(all []pipeline, word string) (pipeline, error) {
 	return all[slices.IndexFunc(all, func(p pipeline) bool { return p.id == picked.ID })], nil
 }
 
+// place is a stage where it stands.
+type place struct {
+	pipeline pipeline
+	stage    stage
+}
+
+const maxPlaces = 24 // stages that an error names
+
+// unplaced says of a word that means no stage which stages there are, by pipeline,
+// since stages of two pipelines are often called the same.
+func unplaced(err error, word string, places []place) error {
+	word = strings.TrimSpace(word)
+	lower := strings.ToLower(word)
+	shown := upstream.Clean(word, 80)
+	var like []place
+	var labels []string
+	for _, at := range places {
+		labels = append(labels, at.stage.name)
+		if len(lower) >= 3 && strings.Contains(strings.ToLower(at.stage.name), lower) {
+			like = append(like, at)
+		}
+	}
+	switch {
+	case 1 < len(like) && len(like) <= maxPlaces:
+		return fault.New(fault.InvalidArguments, "%q could be several stages: %s. Give the id.", shown, byPipeline(like))
+	case len(like) == 0 && near.Match(word, labels) == "" && 0 < len(places) && len(places) <= maxPlaces:
+		return fault.New(fault.NotFound, "There is no pipeline stage %q here. There are: %s.", shown, byPipeline(places))
+	}
+	return err
+}
+
+// byPipeline lists stages in their order, each pipeline's behind its name.
+func byPipeline(places []place) string {
+	var b strings.Builder
+	for i, at := range places {
+		switch {
+		case i == 0 || places[i-1].pipeline.id != at.pipeline.id:
+			if i > 0 {
+				b.WriteString("; ")
+			}
+			fmt.Fprintf(&b, "in %s ", upstream.Quote(at.pipeline.name))
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s (%s)", upstream.Quote(at.stage.name), at.stage.id)
+	}
+	return b.String()
+}
+
 // findStage finds the stage that a word means, in one pipeline or, where within
 // is "", in any. A name that stages of several pipelines have is an error that
 // names them.
 func findStage(all []pipeline, within, word string) (pipeline, stage, error) {
-	type place struct {
-		pipeline pipeline
-		stage    stage
-	}
 	var places []place
 	var choice []names.Named
 	for _, p := range all {
@@ -134,7 +180,7 @@ func findStage(all []pipeline, within, word string) (pipeline, stage, error) {
 	}
 	picked, err := names.Pick("pipeline stage", word, choice, "hubspot_list_pipelines")
 	if err != nil {
-		return pipeline{}, stage{}, err
+		return pipeline{}, stage{}, unplaced(err, word, places)
 	}
 	at := places[slices.IndexFunc(places, func(at place) bool { return at.stage.id == picked.ID })]
 	return at.pipeline, at.stage, nil

@@ -103,9 +103,31 @@ func (s *service) place(ctx context.Context, c *upstream.Client, k kind, propert
 	return err
 }
 
+// zoned writes the times in records in the account's time zone: a deal that closes
+// on the 31st has midnight there, which in UTC is the day before.
+func (s *service) zoned(ctx context.Context, c *upstream.Client, records []Record) {
+	var zone *time.Location
+	for _, r := range records {
+		for p, v := range r.Properties {
+			if !timeProperties[p] {
+				continue
+			}
+			t, err := time.Parse(time.RFC3339, v)
+			if err != nil {
+				continue
+			}
+			if zone == nil {
+				zone = s.clock(ctx, c, false).Zone
+			}
+			r.Properties[p] = t.In(zone).Format(time.RFC3339)
+		}
+	}
+}
+
 // adorned fills in what the ids in records are called, where that is known or
-// costs one request at most, and the call may know it.
+// costs one request at most, and the call may know it; and the times there.
 func (s *service) adorned(ctx context.Context, c *upstream.Client, k kind, records []Record) {
+	s.zoned(ctx, c, records)
 	name := func(r *Record, property, text string) {
 		if text == "" {
 			return
@@ -153,7 +175,7 @@ func (s *service) adorned(ctx context.Context, c *upstream.Client, k kind, recor
 
 // shown is a value in a result's text: what others wrote stands in «».
 func shown(v string) string {
-	if strings.Trim(v, "0123456789-:.TZ") == "" || v == "true" || v == "false" {
+	if strings.Trim(v, "0123456789-+:.TZ") == "" || v == "true" || v == "false" {
 		return v
 	}
 	return upstream.Quote(strings.ReplaceAll(v, "\n", " ⏎ "))

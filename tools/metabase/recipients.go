@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
@@ -18,7 +19,7 @@ type recipients struct {
 	channels []string
 }
 
-var slackChannel = regexp.MustCompile(`^#[\p{L}\p{N}._-]{1,80}$`)
+var slackChannel = regexp.MustCompile(`^#[\p{L}\p{N}._-]+$`)
 
 func (s *service) recipients(ctx context.Context, c *upstream.Client, to []string) (recipients, error) {
 	var out recipients
@@ -26,7 +27,7 @@ func (s *service) recipients(ctx context.Context, c *upstream.Client, to []strin
 	for _, word := range to {
 		word = strings.TrimSpace(word)
 		if strings.HasPrefix(word, "#") {
-			if !slackChannel.MatchString(word) {
+			if utf8.RuneCountInString(word) > 81 || !slackChannel.MatchString(word) {
 				return out, wrong("to: %q is no Slack channel.", upstream.Clean(word, 80))
 			}
 			out.channels = append(out.channels, word)

@@ -21,7 +21,7 @@ type schedule struct {
 var (
 	weekdays  = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 	timeForm  = regexp.MustCompile(`^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$`)
-	quartz    = regexp.MustCompile(`(?i)^(?:(?:[0-9*/,?#LW-]|SUN|MON|TUE|WED|THU|FRI|SAT|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC){1,20}(?: |$)){6,7}$`)
+	quartz    = regexp.MustCompile(`(?i)^(?:[0-9*/,?#LW-]|SUN|MON|TUE|WED|THU|FRI|SAT|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$`) // a field of a cron
 	everyDay  = regexp.MustCompile(`^0 (\d+) (\d+) \* \* \? ?\*?$`)
 	everyHour = regexp.MustCompile(`^0 0 \* \* \* \? ?\*?$`)
 	everyWeek = regexp.MustCompile(`^0 (\d+) (\d+) \? \* ([1-7]|[A-Za-z]{3}) ?\*?$`)
@@ -94,12 +94,18 @@ func (s schedule) String() string {
 	return fmt.Sprintf("%s %d:%02d", s.kind, s.hour, s.minute)
 }
 
+// isCron reports whether a text has the form of a Quartz cron: six or seven fields.
+func isCron(text string) bool {
+	fields := strings.Split(text, " ")
+	return (len(fields) == 6 || len(fields) == 7) && !slices.ContainsFunc(fields, func(f string) bool { return len(f) > 60 || !quartz.MatchString(f) })
+}
+
 // cronOf is the cron of a schedule in words, or of a cron.
 func cronOf(words string) (string, error) {
 	if s, ok := readSchedule(words); ok {
 		return s.cron(), nil
 	}
-	if quartz.MatchString(words) {
+	if isCron(words) {
 		return words, nil
 	}
 	return "", wrong("schedule: %q is none. Write %s, or a Quartz cron of 6 or 7 fields such as 0 0 8 * * ? *.", upstream.Clean(words, 60), scheduleForms)
@@ -135,7 +141,7 @@ func wordsOf(cron string) string {
 		}
 		return s.String()
 	}
-	if !quartz.MatchString(cron) {
+	if !isCron(cron) {
 		return "a schedule that is not known"
 	}
 	return cron

@@ -23,7 +23,7 @@ func (w *slackWorkspace) conversationsJoin(c *slackCall) answer {
 }
 
 var (
-	slackNameForm = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Nd}_-]{1,80}$`)
+	slackNameForm = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Nd}_-]+$`)
 	slackTSForm   = regexp.MustCompile(`^\d{10}\.\d{6}$`)
 )
 

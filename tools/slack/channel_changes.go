@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
@@ -57,15 +58,16 @@ func (r CreatedChannel) Text() string {
 }
 
 // nameForm is what Slack takes for the name of a channel; letters of any script,
-// but no capitals, blanks or stops.
+// but no capitals, blanks or stops. A bound on the length within the expression
+// would cost megabytes: it is held beside it.
 var (
-	nameForm  = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_-]{1,80}$`)
+	nameForm  = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_-]+$`)
 	notInName = regexp.MustCompile(`[^\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_]+`)
 )
 
 func channelName(word string) (string, error) {
 	name := strings.TrimPrefix(strings.TrimSpace(word), "#")
-	if nameForm.MatchString(name) {
+	if utf8.RuneCountInString(name) <= 80 && nameForm.MatchString(name) {
 		return name, nil
 	}
 	near := notInName.ReplaceAllString(strings.ToLower(name), "-")

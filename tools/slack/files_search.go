@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,12 @@ func (s *service) searchFiles(ctx context.Context, c *upstream.Client, in listFi
 	}
 	from, err := tools.OpenPosition(query, in.Cursor)
 	if err != nil {
+		return FileList{}, err
+	}
+	if err := onlyOnce(in.Query, "in", "channel", in.Channel); err != nil {
+		return FileList{}, err
+	}
+	if err := onlyOnce(in.Query, "from", "user", in.User); err != nil {
 		return FileList{}, err
 	}
 	q := searching{searchIn: searchIn{Query: in.Query, Channel: in.Channel, Where: "all", Sort: "score", Limit: in.Limit}}
@@ -132,7 +139,7 @@ func (s *service) filesOld(ctx context.Context, c *upstream.Client, q searching,
 	names := s.names(ctx, c)
 	all := []File{}
 	for _, f := range got.Files.Matches {
-		if fileID.MatchString(f.ID) && f.within(q.families) {
+		if fileID.MatchString(f.ID) && f.within(q.families) && (q.at.id == "" || f.liesIn(q.at.id)) {
 			all = append(all, f.shown(names))
 		}
 	}
@@ -141,6 +148,11 @@ func (s *service) filesOld(ctx context.Context, c *upstream.Client, q searching,
 		next = strconv.Itoa(page + 1)
 	}
 	return foundFiles(query, from, all, q.Limit, "old", next), nil
+}
+
+// liesIn reports whether the file was shared in a conversation.
+func (f file) liesIn(id string) bool {
+	return slices.Contains(f.Channels, id) || slices.Contains(f.Groups, id) || slices.Contains(f.IMs, id)
 }
 
 // within reports whether the file lies in a conversation of one of the kinds.

@@ -99,7 +99,7 @@ func (s *service) find(ctx context.Context, c *upstream.Client, word string) (pl
 func (s *service) channelByName(ctx context.Context, c *upstream.Client, book *book, name string) (string, error) {
 	if id, known := book.id(name); known {
 		if id == "" {
-			return "", noChannel(name)
+			return "", noChannel(c, book, name)
 		}
 		return id, nil
 	}
@@ -144,9 +144,9 @@ func (s *service) channelByName(ctx context.Context, c *upstream.Client, book *b
 		}
 	}
 	book.absent(name)
-	return "", noChannel(name)
+	return "", noChannel(c, book, name)
 }
 
-func noChannel(name string) error {
-	return fault.New(fault.NotFound, "Slack has no channel %s that this credential can see. Check the name with slack_list_channels; a private channel must have the app as a member.", upstream.Clean(name, 80))
+func noChannel(c *upstream.Client, book *book, name string) error {
+	return fault.New(fault.NotFound, "Slack has no channel %s that this credential can see.%s Check the name with slack_list_channels; a private channel must have the app as a member.", upstream.Clean(name, 80), meant(book.like(name, mayList(c, book))))
 }

@@ -55,7 +55,7 @@ func (s *service) personByHandle(ctx context.Context, c *upstream.Client, book *
 	if id, known := book.id(word); known && id != "" {
 		return place{id, word}, nil
 	} else if known {
-		return place{}, noPerson(word)
+		return place{}, noPerson(c, book, word)
 	}
 	users, complete, _, err := scanUsers(ctx, c, "", func(u user) bool {
 		book.put(&book.ids, "@"+label(u.Name), u.ID) // who else is met need not be looked for later
@@ -90,11 +90,12 @@ func (s *service) personByHandle(ctx context.Context, c *upstream.Client, book *
 		return place{}, fault.New(fault.NotFound, "%s is not among the first %d people. Give the user id or the e-mail address.", upstream.Clean(word, 80), userPages*userPageSize)
 	}
 	book.absent(word)
-	return place{}, noPerson(word)
+	return place{}, noPerson(c, book, word)
 }
 
-func noPerson(word string) error {
-	return fault.New(fault.NotFound, "Slack knows nobody called %s. Find the right person with slack_search_users.", upstream.Clean(word, 80))
+func noPerson(c *upstream.Client, book *book, word string) error {
+	like := book.like(word, func(string) bool { return c.Allows("users:read") })
+	return fault.New(fault.NotFound, "Slack knows nobody called %s.%s Find the right person with slack_search_users.", upstream.Clean(word, 80), meant(like))
 }
 
 // scanUsers reads a bounded number of pages and keeps the people, not deleted,

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
@@ -58,7 +59,7 @@ func (r Unreacted) Text() string {
 	return fmt.Sprintf("%s :%s: on ts %s in %s", verb, r.Emoji, r.TS, r.ChannelID)
 }
 
-var emojiForm = regexp.MustCompile(`^[\p{L}\p{M}\p{Nd}_+'.-]{1,80}(::skin-tone-[2-6])?$`)
+var emojiForm = regexp.MustCompile(`^[\p{L}\p{M}\p{Nd}_+'.-]+(::skin-tone-[2-6])?$`)
 
 // emojiName reads an emoji as people write it: thumbsup or :thumbsup:.
 func emojiName(word string) (string, error) {
@@ -66,7 +67,7 @@ func emojiName(word string) (string, error) {
 	if len(name) > 2 && strings.HasPrefix(name, ":") && strings.HasSuffix(name, ":") {
 		name = name[1 : len(name)-1]
 	}
-	if !emojiForm.MatchString(name) {
+	if utf8.RuneCountInString(name) > 100 || !emojiForm.MatchString(name) {
 		return "", fault.New(fault.InvalidArguments, "emoji: %q is no name of an emoji. Write it in words, such as thumbsup, eyes or white_check_mark; with a skin tone, thumbsup::skin-tone-2.", upstream.Clean(word, 40))
 	}
 	return name, nil

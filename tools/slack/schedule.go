@@ -256,7 +256,7 @@ func (s *service) cancelScheduled(ctx context.Context, c *upstream.Client, in ca
 			return Cancelled{}, s.stale(c, in.Channel, err)
 		}
 		for _, m := range s.shaped(ctx, c, got) {
-			if m.ID != id || !channelID.MatchString(m.ChannelID) {
+			if m.ID != id || !channelID.MatchString(m.ChannelID) || at.id != "" && m.ChannelID != at.id {
 				continue
 			}
 			err := call(ctx, c, "chat.deleteScheduledMessage", url.Values{"channel": {m.ChannelID}, "scheduled_message_id": {id}}, false, nil)

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,6 +80,21 @@ func (f Found) Text() string {
 	return ending(&b, len(f.Messages), "messages found", f.Next, f.Note)
 }
 
+// modifiers are those of Slack's syntax that an argument stands for.
+var modifiers = map[string]*regexp.Regexp{
+	"in":   regexp.MustCompile(`(?i)(^|[^\pL\pN_])in\s*[:：]`),
+	"from": regexp.MustCompile(`(?i)(^|[^\pL\pN_])from\s*[:：]`),
+}
+
+// onlyOnce refuses words that name a channel or a person beside the argument that
+// does: Slack may find what fits either, and a rule was about the argument.
+func onlyOnce(query, modifier, argument, given string) error {
+	if given == "" || !modifiers[modifier].MatchString(query) {
+		return nil
+	}
+	return fault.New(fault.InvalidArguments, "query: leave %s: out of it where %s is given, or leave %s out.", modifier, argument, argument)
+}
+
 // searching is a search with its names resolved.
 type searching struct {
 	searchIn
@@ -96,6 +112,12 @@ func (s *service) searchMessages(ctx context.Context, c *upstream.Client, in sea
 	query.Limit, query.Cursor = 0, ""
 	cursor, err := tools.OpenPosition(query, in.Cursor)
 	if err != nil {
+		return Found{}, err
+	}
+	if err := onlyOnce(in.Query, "in", "in_channel", in.Channel); err != nil {
+		return Found{}, err
+	}
+	if err := onlyOnce(in.Query, "from", "from_user", in.User); err != nil {
 		return Found{}, err
 	}
 	q := searching{searchIn: in}
