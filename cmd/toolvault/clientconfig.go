@@ -70,6 +70,7 @@ func clientNames() []string {
 
 func clientConfigCommand() *cobra.Command {
 	var p place
+	var f offerFlags
 	var agent string
 	cmd := &cobra.Command{
 		Use:       "client-config NAME",
@@ -79,9 +80,12 @@ func clientConfigCommand() *cobra.Command {
 		ValidArgs: clientNames(),
 		Args:      cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := f.offer(cmd); err != nil {
+				return err
+			}
 			for _, c := range clients {
 				if c.name == args[0] {
-					return printClientConfig(cmd, c, p, agent)
+					return printClientConfig(cmd, c, p, agent, f.words())
 				}
 			}
 			if m := near.Match(args[0], clientNames()); m != "" {
@@ -92,15 +96,17 @@ func clientConfigCommand() *cobra.Command {
 	}
 	p.flags(cmd)
 	p.sandboxFlag(cmd)
+	f.flags(cmd)
 	cmd.Flags().StringVar(&agent, "agent", "", "the agent that the client acts as")
 	return cmd
 }
 
-func printClientConfig(cmd *cobra.Command, c client, p place, agent string) error {
+func printClientConfig(cmd *cobra.Command, c client, p place, agent string, offer []string) error {
 	exe, args, err := stdioCommandLine(cmd, p, agent)
 	if err != nil {
 		return err
 	}
+	args = append(args, offer...)
 	w := cmd.OutOrStdout()
 	switch c.name {
 	case "claude-code":
@@ -124,7 +130,11 @@ func printClientConfig(cmd *cobra.Command, c client, p place, agent string) erro
 		if len(args) > 1 {
 			flags = " " + shell(args[1:])
 		}
-		say(cmd, "Start 'toolvault serve%s', put the output of 'toolvault agent token %s%[1]s' in place of TOKEN, and give this to the client:", flags, id)
+		serve := flags
+		if len(offer) > 0 {
+			serve += " " + shell(offer)
+		}
+		say(cmd, "Start 'toolvault serve%s', put the output of 'toolvault agent token %s%s' in place of TOKEN, and give this to the client:", serve, id, flags)
 		return printIndented(cmd, map[string]any{"mcpServers": map[string]any{"toolvault": map[string]any{
 			"type": "http", "url": a.PublicURL() + "/mcp", "headers": map[string]string{"Authorization": "Bearer TOKEN"},
 		}}})

@@ -19,6 +19,21 @@ func (f *offerFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.discovery, "discovery", false, "three tools (find_tools, describe_tool, call_tool) in place of a long list, which reach all others")
 }
 
+// words are the flags as somebody types them.
+func (f *offerFlags) words() []string {
+	var words []string
+	if f.toolsets != "" {
+		words = append(words, "--toolsets", f.toolsets)
+	}
+	if f.readOnly {
+		words = append(words, "--read-only")
+	}
+	if f.discovery {
+		words = append(words, "--discovery")
+	}
+	return words
+}
+
 // offer is what the flags ask for.
 func (f *offerFlags) offer(cmd *cobra.Command) (tools.Offer, error) {
 	o := tools.Offer{ReadOnly: f.readOnly, Discovery: f.discovery}

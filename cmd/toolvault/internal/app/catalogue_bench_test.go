@@ -134,7 +134,12 @@ func (p *replay) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer func() { p.took.Add(int64(time.Since(start))) }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := r.Method + " " + r.URL.String()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	key := r.Method + " " + r.URL.String() + " " + r.Header.Get("X-Pinecone-Api-Version") + " " + string(b)
 	k := p.kept[key]
 	if k == nil {
 		resp, err := p.next.RoundTrip(r)

@@ -81,8 +81,11 @@ func pageOf(entries []pageEntry) []byte {
 	var b bytes.Buffer
 	b.WriteString("# All tools\n\n" +
 		"Every tool that there is, with what it needs, what it does, an example call and what a model reads in answer.\n" +
-		"The answers come from the doubles of `toolvault serve --sandbox`; a long one is cut here. What stands in «» was\n" +
-		"written by people in the service.\n\n" +
+		"The answers come from the doubles of `toolvault serve --sandbox`; a long one is cut here.\n\n" +
+		"What stands in «» was written by people in the service. In it `[!]` stands where a text looks like a model's own\n" +
+		"markup or like an order to it, a head such as `(System:)` is in parentheses where a line began like a turn of a\n" +
+		"conversation, and `[hidden]` stands where there were characters that nobody sees. That guards the eye and the form,\n" +
+		"not the mind: it is still what somebody else wrote.\n\n" +
 		"This page is written by a test: `go test ./cmd/toolvault/internal/app -run TestToolsPage -update`.\n\n" +
 		"Bytes are those of the tool's entry in `tools/list`. An irreversible tool is offered only to an agent whose config\n" +
 		"names it ([choose tools](choose-tools.md)).\n\n| Service | Tools | Reading | Bytes | A tool |\n| --- | --- | --- | --- | --- |\n")
