@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -218,7 +219,12 @@ func at(e *jsonschema.ValidationError) string {
 	if len(e.InstanceLocation) == 0 {
 		return ""
 	}
-	where := strings.Join(e.InstanceLocation, ".")
+	where := strings.Map(func(r rune) rune { // names of arguments are the caller's
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, strings.Join(e.InstanceLocation, "."))
 	if len(where) > 100 {
 		where = where[:100] + "…"
 	}

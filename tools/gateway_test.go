@@ -82,6 +82,8 @@ func TestWhoMayNotIsToldWhyAndRecorded(t *testing.T) {
 		"no such tool":     {nil, "shelf_gte", `{}`, fault.NotFound, "Did you mean shelf_get?"},
 		"policy":           {nil, "shelf_get", `{"title":"x","box":"secret"}`, fault.NotPermitted, ""},
 		"credential scope": {nil, "shelf_put", `{"title":"x","box":"custom"}`, fault.NotPermitted, "does not grant shelf:custom.write"},
+		"neither's scope": {func(w *world) { w.id.Grants = scope.Grants{} }, "shelf_put", `{"title":"x","box":"custom"}`,
+			fault.NotPermitted, "credential of agent a1 does not grant shelf:custom.write"},
 		"token scope": {func(w *world) { w.id.Grants = scope.Grants{} }, "shelf_get", `{"title":"x"}`,
 			fault.NotPermitted, "does not allow shelf:book.read"},
 		"suspended":       {func(w *world) { w.active = false }, "shelf_get", `{"title":"x"}`, fault.NotPermitted, "suspended"},
@@ -266,5 +268,26 @@ func TestAToolWithoutAFileAndAFileWithoutAToolAreErrors(t *testing.T) {
 	s.Tools = s.Tools[:1]
 	if _, err := tools.NewGateway(tools.Options{Services: []tools.Service{s}, Schemas: files}); err == nil || !strings.Contains(err.Error(), "has no handler") {
 		t.Error(err)
+	}
+}
+
+// A caller who goes while the intent is being written has done nothing, and that
+// stands in the log; it says nothing against the log.
+func TestACallerWhoGoesBeforeTheCallIsInTheLog(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	w.log.fail = func(r audit.Record) bool {
+		if r.Phase == audit.PhaseIntent {
+			leave()
+		}
+		return false
+	}
+	r := w.Call(ctx, w.id, tools.Call{Tool: "shelf_put", Arguments: json.RawMessage(`{"title":"Dune"}`), Transport: "http"})
+	if kind(r) != fault.Cancelled || strings.Contains(r.Text, "log") || len(w.requests) > 0 {
+		t.Errorf("%+v, and %d requests", r, len(w.requests))
+	}
+	seen := w.log.records()
+	if last := seen[len(seen)-1]; last.Phase != audit.PhaseCall || last.CallID != r.CallID || last.Outcome != string(fault.Cancelled) {
+		t.Errorf("%+v", last)
 	}
 }

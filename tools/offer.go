@@ -57,6 +57,12 @@ func ParseToolsets(text string, services []string) (Toolsets, error) {
 	return sets, nil
 }
 
+// Empty reports whether the offer holds no tool of any service: of toolsets that
+// only change something, those that only read.
+func (o Offer) Empty() bool {
+	return o.ReadOnly && o.Toolsets != nil && !slices.ContainsFunc(o.Toolsets, func(s Toolset) bool { return s.Read })
+}
+
 func (sets Toolsets) have(t schemas.Tool) bool {
 	return sets == nil || slices.ContainsFunc(sets, func(s Toolset) bool {
 		return s.Service == t.Service && (t.Write() && s.Write || !t.Write() && s.Read)
@@ -81,14 +87,32 @@ func (o *offers) have(agent string, b *bound) bool {
 	if b.own != nil {
 		return b.own.listed == nil || o.discovers(agent)
 	}
+	return o.chosen(agent, b) && !o.dreaded(agent, b)
+}
+
+// chosen reports whether the tool is among those that toolsets and read-only leave.
+func (o *offers) chosen(agent string, b *bound) bool {
 	own := o.byAgent[agent]
-	switch {
-	case (o.all.ReadOnly || own.ReadOnly) && b.schema.Write():
-		return false
-	case b.schema.Annotations.Irreversible && !slices.Contains(own.Irreversible, b.schema.Name) && !slices.Contains(o.all.Irreversible, b.schema.Name):
+	if (o.all.ReadOnly || own.ReadOnly) && b.schema.Write() {
 		return false
 	}
 	return o.all.Toolsets.have(b.schema) && own.Toolsets.have(b.schema)
+}
+
+// dreaded reports whether the tool takes away for good and nobody has named it.
+func (o *offers) dreaded(agent string, b *bound) bool {
+	return b.schema.Annotations.Irreversible && !slices.Contains(o.byAgent[agent].Irreversible, b.schema.Name) && !slices.Contains(o.all.Irreversible, b.schema.Name)
+}
+
+// nameable reports whether an admin need only name the tool under irreversible for
+// the identity to have it.
+func (g *Gateway) nameable(id auth.Identity, b *bound) bool {
+	o := g.offers.Load()
+	if b.own != nil || !o.dreaded(id.Agent, b) || !o.chosen(id.Agent, b) || g.policy(id.Agent).Hides(b.schema.Name) || !id.Grants.AllowsAny(b.template) {
+		return false
+	}
+	_, ok := g.offer(id, b)
+	return ok
 }
 
 // hides reports whether a tool is as if it did not exist for an agent, whatever

@@ -219,6 +219,9 @@ func TestWhoami(t *testing.T) {
 	if me.Agent != "a1" || me.Tools != 2 || len(me.Services) != 1 || me.Services[0].State != "ok" || me.Services[0].Reads != 1 || me.Services[0].Writes != 1 || me.Services[0].Scopes != "book.write" || me.Not != nil {
 		t.Errorf("%s", r.Structured)
 	}
+	if !strings.Contains(r.Text, "Off, since nobody can undo what they do: shelf_burn.") {
+		t.Errorf("it does not say what an admin could name: %s", r.Text)
+	}
 	if len(w.requests) > 0 {
 		t.Error("it asked the service")
 	}
@@ -230,6 +233,16 @@ func TestWhoami(t *testing.T) {
 		t.Errorf("%+v", records)
 	}
 
+	for _, all := range []tools.Offer{{ReadOnly: true}, {Irreversible: []string{"shelf_burn"}}} {
+		w.SetOffers(all, nil)
+		if r := w.call(t, "toolvault_whoami", `{}`); strings.Contains(r.Text, "shelf_burn") {
+			t.Errorf("%+v: %s", all, r.Text)
+		}
+	}
+	w.SetOffers(tools.Offer{Discovery: true}, nil)
+	if r := newDiscovery(t, auth.Rule{Tools: "shelf_burn", Deny: "true"}).call(t, "toolvault_whoami", `{}`); strings.Contains(r.Text, "shelf_burn") {
+		t.Errorf("a rule hides it: %s", r.Text)
+	}
 	must(t, w.vault.Delete(t.Context(), "shelf/a1"))
 	if r := w.call(t, "toolvault_whoami", `{}`); !strings.Contains(r.Text, "broken") || !strings.Contains(r.Text, "toolvault credential put shelf/a1") {
 		t.Errorf("%s", r.Text)

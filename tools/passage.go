@@ -139,6 +139,12 @@ func (c *passage) granted() *fault.Error {
 	}
 	c.need = need
 	if !c.id.Grants.Allows(need) {
+		// Over stdio the token is what the credentials grant: then another would not help.
+		if _, err := c.g.Vault.Find(owner(c.id), need.Service, c.account, need); errors.Is(err, vault.ErrScope) {
+			f := c.vaultFault(err)
+			f.Needed = []string{need.String()}
+			return f
+		}
 		return c.beyond(need.String())
 	}
 	decl, err := c.g.Vault.Find(owner(c.id), need.Service, c.account, need)
@@ -209,6 +215,9 @@ func (c *passage) append(ctx context.Context, r audit.Record) *fault.Error {
 		err = errors.New("the log gave no receipt")
 	}
 	if err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) { // the caller has gone; nothing is wrong with the log
+			return fault.New(fault.Cancelled, "The call was cancelled before anything was done.").Because(err)
+		}
 		c.g.Logger.Error("audit record could not be written", "call_id", c.callID, "error", err)
 		return fault.New(fault.Internal, "The audit log cannot be written, and without it no call is made. Tell the operator; nothing else will help.").Because(err)
 	}

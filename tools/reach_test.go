@@ -35,3 +35,17 @@ func TestWhatAServiceCallsAnAccountIsNoOrder(t *testing.T) {
 		t.Errorf("%q", label)
 	}
 }
+
+// A token for one account says nothing of the others that the agent has.
+func TestWhoamiSaysNothingOfAccountsThatTheTokenIsNotFor(t *testing.T) {
+	w := newDiscovery(t)
+	w.has(t, "emea read-write", "us read-write")
+	if r := w.call(t, "toolvault_whoami", `{}`); !strings.Contains(r.Text, "shelf/a1/us") || !strings.Contains(r.Text, "shelf/a1/emea") {
+		t.Fatalf("%s", r.Text)
+	}
+	w.grant(t, "shelf@emea:read-write")
+	r := w.call(t, "toolvault_whoami", `{}`)
+	if all := string(r.Structured) + r.Text; r.Failure != nil || !strings.Contains(all, "shelf/a1/emea") || strings.Contains(all, "shelf/a1/us") || strings.Contains(all, "Acme US") {
+		t.Errorf("%s %s", r.Structured, r.Text)
+	}
+}

@@ -87,7 +87,7 @@ func (c *passage) whoami(ctx context.Context) (any, error) {
 		w.TokenEnds = c.id.Expires.UTC().Format(time.RFC3339)
 	}
 	reads, writes := map[string]int{}, map[string]int{} // by service
-	var services, titles []string
+	var services, titles, dreaded []string
 	for _, b := range c.g.catalogue.Load().order {
 		if b.own != nil {
 			continue
@@ -96,6 +96,9 @@ func (c *passage) whoami(ctx context.Context) (any, error) {
 			services, titles = append(services, b.service.Name), append(titles, b.service.Title)
 		}
 		if _, ok := c.g.reachable(c.id, b); !ok {
+			if c.g.nameable(c.id, b) {
+				dreaded = append(dreaded, b.schema.Name)
+			}
 			continue
 		}
 		w.Tools++
@@ -108,6 +111,9 @@ func (c *passage) whoami(ctx context.Context) (any, error) {
 	withheld := false
 	for i, service := range services {
 		held := c.g.Vault.Held(owner(c.id), service)
+		if only := c.id.Grants.Account(service); only != "" { // what the token is not for it need not tell
+			held = slices.DeleteFunc(slices.Clone(held), func(d vault.Declaration) bool { return d.Account != only })
+		}
 		if len(held) == 0 {
 			w.NotConnected = append(w.NotConnected, titles[i])
 			continue
@@ -130,6 +136,9 @@ func (c *passage) whoami(ctx context.Context) (any, error) {
 	}
 	if withheld {
 		notes = append(notes, "Where there are no tools, the token, the policy or the toolsets leave them out: ask for a token with more scopes (toolvault agent token), or ask the admin.")
+	}
+	if len(dreaded) > 0 {
+		notes = append(notes, fmt.Sprintf("Off, since nobody can undo what they do: %s. An admin can name them under irreversible in the config file.", strings.Join(dreaded, ", ")))
 	}
 	w.Note = strings.Join(notes, " ")
 	return w, nil

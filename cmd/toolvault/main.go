@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -92,13 +93,25 @@ Begin with:  toolvault demo`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", plainly(err)) })
 	root.AddCommand(
 		demoCommand(), serveCommand(), stdioCommand(), checkCommand(), clientConfigCommand(), toolsCommand(),
 		agentCommand(), personCommand(), credentialCommand(), connectCommand(), keyCommand(), auditCommand(), versionCommand(),
 	)
 	strict(root)
 	return root
+}
+
+// plainly says what a flag takes, in place of how a Go function failed to read it.
+func plainly(err error) error {
+	said, how, ok := strings.Cut(err.Error(), ": strconv.")
+	switch {
+	case !ok:
+		return err
+	case strings.HasPrefix(how, "ParseBool"):
+		return errors.New(said + ": write true or false, or the flag alone for true")
+	}
+	return errors.New(said + ": write a whole number")
 }
 
 // strict makes wrong arguments misuse, whichever command finds them, and gives

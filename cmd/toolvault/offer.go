@@ -44,6 +44,8 @@ func (f *offerFlags) offer(cmd *cobra.Command) (tools.Offer, error) {
 	if err != nil {
 		return o, misuse(cmd, "--toolsets: %w", err)
 	}
-	o.Toolsets = sets
+	if o.Toolsets = sets; o.Empty() {
+		return o, misuse(cmd, "--read-only leaves no tool of --toolsets %s, which only change something: name a service or a :read, or leave --read-only out", f.toolsets)
+	}
 	return o, nil
 }

@@ -33,7 +33,7 @@ func newBooks(now func() time.Time) books {
 	return books{
 		types:      names.NewCache[[]customType](now, bookTTL),
 		pipelines:  names.NewCache[[]pipeline](now, bookTTL),
-		owners:     names.NewCache[[]names.Named](now, bookTTL),
+		owners:     names.NewCache[[]names.Named](now, bookTTL).AtMost(256),
 		labels:     names.NewCache[[]label](now, bookTTL),
 		properties: &shelf{now: now, by: map[string]shelved{}},
 		quiet:      names.NewCache[bool](now, quietTTL),

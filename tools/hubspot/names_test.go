@@ -25,9 +25,10 @@ func TestFiltersTakeWhatPeopleSay(t *testing.T) {
 		`"object_type":"tickets","filters":[{"property":"createdate","op":"gt","value":"3d"}]`:                                                                        "Export to CSV times out",
 		`"object_type":"tickets","filters":[{"property":"createdate","op":"between","value":"2026-11-19","high":"yesterday 07:00"}],"sort":"-createdate"`:             "Cannot invite a second admin",
 		`"object_type":"tickets","filters":[{"property":"createdate","op":"between","value":"2026-11-19","high":"2026-11-23T07:00:00.000Z"}],"sort":"-createdate"`:    "Export to CSV times out, Cannot invite a second admin",
-		`"object_type":"Sites","query":"rotterdam"`:                                                                                                                   "Rotterdam plant",
-		`"object_type":"site","filters":[{"property":"employees","op":"lt","value":100}]`:                                                                             "Tromsø harbour",
-		`"object_type":"2-41987213","associated_with":{"type":"companies","id":"84512104729"}`:                                                                        "Rotterdam plant",
+		`"object_type":"deals","sort":"dealname desc"`:                                         "Kestrel pilot, Acme annual renewal",
+		`"object_type":"Sites","query":"rotterdam"`:                                            "Rotterdam plant",
+		`"object_type":"site","filters":[{"property":"employees","op":"lt","value":100}]`:      "Tromsø harbour",
+		`"object_type":"2-41987213","associated_with":{"type":"companies","id":"84512104729"}`: "Rotterdam plant",
 		`"object_type":"companies","associated_with":{"type":"sites","id":"` + sandbox.HubSpotAdd(w.double, "2-41987213", map[string]string{"site_name": "x"}) + `"}`: "",
 	} {
 		out, err := w.call("hubspot_search_objects", `{`+args+`}`)
@@ -72,6 +73,10 @@ func TestAWrongNameIsAnsweredWithTheRightOnes(t *testing.T) {
 		{"hubspot_update_object", `{"object_type":"contacts","id":"` + dana + `","properties":{"createdate":"2026-01-01"}}`, "read only", fault.InvalidArguments},
 		{"hubspot_create_object", `{"object_type":"tickets","properties":{"subject":"x"},"associate_to":[{"type":"contacts","id":"` + dana + `","label":"Friend"}]}`, "association label", fault.NotFound},
 		{"hubspot_associate", `{"from_type":"contacts","from_id":"` + dana + `","to_type":"deals","to_ids":["` + renewal + `"],"label":"Decision taker"}`, "Decision maker", fault.NotFound},
+		{"hubspot_create_object", `{"object_type":"deals","properties":{"dealname":"x","dealstage":"contractsent","amount":"12,000"}}`, `amount is a number, write it in digits, such as 12000 or 0.5, not "12,000"`, fault.InvalidArguments},
+		{"hubspot_search_objects", `{"object_type":"deals","sort":"-amout"}`, "did you mean amount?", fault.InvalidArguments},
+		{"hubspot_search_objects", `{"object_type":"deals","sort":"amount downwards"}`, "sort:", fault.InvalidArguments},
+		{"hubspot_search_objects", `{"object_type":"deals","sort":"-amount desc"}`, "sort:", fault.InvalidArguments},
 		{"hubspot_count_objects", `{"object_type":"contacts","by":"firstname"}`, "not a list of choices", fault.InvalidArguments},
 		{"hubspot_count_objects", `{"object_type":"contacts","by":"lifecyclestag"}`, "did you mean lifecyclestage?", fault.InvalidArguments},
 		{"hubspot_create_task", `{"subject":"x","due":"whenever"}`, "due:", fault.InvalidArguments},
@@ -152,6 +157,7 @@ func TestTimesAreThoseOfTheAccount(t *testing.T) {
 	for due, want := range map[string]string{
 		"friday 14:00": "2026-11-27T13:00:00Z", "friday": "2026-11-27T08:00:00Z", "2026-12-01": "2026-12-01T08:00:00Z", "tomorrow": "2026-11-25T08:00:00Z",
 		"3d": "2026-11-27T09:00:00Z", "2026-12-01T10:00:00+02:00": "2026-12-01T08:00:00Z", "17:30": "2026-11-24T16:30:00Z",
+		"next week": "2026-11-30T08:00:00Z",
 	} {
 		out := w.must("hubspot_create_task", `{"subject":"x","due":"`+due+`"}`).(Logged)
 		if out.Timestamp != want {

@@ -192,6 +192,9 @@ func (s *service) explain(ctx context.Context, c *upstream.Client, k kind, given
 
 // refuses says what is wrong with a value; "": nothing that can be told.
 func (p property) refuses(value string) string {
+	if p.kind == "number" && value != "" && !digits.MatchString(value) {
+		return fmt.Sprintf("%s is a number, write it in digits, such as 12000 or 0.5, not %q", p.name, upstream.Clean(value, 60))
+	}
 	if p.kind != "enumeration" || value == "" || len(p.options) == 0 || p.unlisted > 0 {
 		return ""
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -91,6 +92,20 @@ func (s *service) look(ctx context.Context, c *upstream.Client, k kind, req wire
 	return got, nil
 }
 
+// sorting reads an order: a property, or one from above with a minus before it or
+// desc behind.
+func sorting(word string) (string, error) {
+	property, minus := strings.CutPrefix(strings.TrimSpace(word), "-")
+	property, way, _ := strings.Cut(property, " ")
+	switch way = strings.ToLower(strings.TrimSpace(way)); {
+	case !isProperty(property) || way != "" && (minus || way != "asc" && way != "desc"):
+		return "", fault.New(fault.InvalidArguments, "sort: %q is no order. Write one property, such as closedate, with a minus for the last first: -closedate.", upstream.Clean(word, 60))
+	case minus || way == "desc":
+		return "-" + property, nil
+	}
+	return property, nil
+}
+
 func (s *service) searchObjects(ctx context.Context, c *upstream.Client, in searchObjectsIn) (Found, error) {
 	k, req, err := s.prepared(ctx, c, in.search)
 	if err != nil {
@@ -104,7 +119,11 @@ func (s *service) searchObjects(ctx context.Context, c *upstream.Client, in sear
 	}
 	req.Properties, req.After, req.Limit = k.properties(in.Properties), at.Cursor, in.Limit+at.Skip
 	if in.Sort != "" {
-		req.Sorts = []string{in.Sort}
+		sort, err := sorting(in.Sort)
+		if err != nil {
+			return Found{}, err
+		}
+		req.Sorts = []string{sort}
 	}
 	from, _ := strconv.Atoi(at.Cursor)
 	req.Limit = max(1, min(req.Limit, maxSearchPage, maxSearchable-from))

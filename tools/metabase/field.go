@@ -134,6 +134,9 @@ func (s *service) fieldID(ctx context.Context, c *upstream.Client, r, database r
 		if err := c.Get(ctx, "/api/field/"+strconv.FormatInt(id, 10), nil, &f); err != nil {
 			return 0, "", err
 		}
+		if err := s.inDatabase(ctx, c, f.TableID, database); err != nil {
+			return 0, "", err
+		}
 		return id, upstream.Clean(f.Name, 254), nil
 	}
 	table, name := cutLast(string(r))

@@ -112,7 +112,7 @@ var verbs = strings.Fields(`
 	GRANT REVOKE DENY CALL EXEC EXECUTE COPY UNLOAD SET RESET LOCK UNLOCK VACUUM REINDEX
 	ATTACH DETACH PRAGMA INSTALL SHUTDOWN KILL BACKUP RESTORE BULK WAITFOR DECLARE DBCC
 	RECONFIGURE USE BEGIN COMMIT ROLLBACK SAVEPOINT PREPARE DEALLOCATE HANDLER RENAME
-	WRITETEXT UPDATETEXT READTEXT RAISERROR GOTO WHILE LISTEN NOTIFY UNLISTEN DISCARD REFRESH
+	WRITETEXT UPDATETEXT READTEXT RAISERROR GOTO WHILE SETUSER LISTEN NOTIFY UNLISTEN DISCARD REFRESH
 `)
 
 // Functions that read files, reach servers, run SQL from a text, wait or take
@@ -127,22 +127,26 @@ var forbidden = strings.Fields(`
 	UTL_* DBMS_* HTTPURITYPE
 	CSVREAD CSVWRITE FILE_READ FILE_WRITE LINK_SCHEMA RUNSCRIPT MEMORY_FREE ABORT_SESSION CANCEL_SESSION
 	READFILE WRITEFILE READ_CSV* READ_PARQUET* READ_JSON* READ_TEXT* READ_BLOB* READ_NDJSON* PARQUET_SCAN POSTGRES_SCAN* SQLITE_SCAN* MYSQL_SCAN*
+	AWS_LAMBDA AWS_S3 LOAD_AWS_CREDENTIALS LO_GET PG_CURRENT_LOGFILE PG_LOGFILE_* PG_EXPORT_SNAPSHOT BFILENAME
 	EXTERNAL_QUERY SYSTEM$* REMOTESECURE CLUSTERALLREPLICAS JAVA_METHOD REFLECT
 `)
 
-// Words that are harmless as a column and not as a function.
+// Words that are harmless as a column and not as a function. A prefix ends in *.
 var forbiddenCalls = strings.Fields(`
 	SLEEP BENCHMARK FILE URL S3 S3CLUSTER HDFS REMOTE JDBC ODBC MYSQL POSTGRESQL MONGODB REDIS SQLITE EXECUTABLE
-	GLOB EDIT SCRIPT SYSTEM SLEEPEACHROW AZUREBLOBSTORAGE GCS ICEBERG DELTALAKE HUDI
+	GLOB EDIT SCRIPT SYSTEM SLEEPEACHROW AZUREBLOBSTORAGE* GCS ICEBERG* DELTALAKE* DELTA_SCAN HUDI* CLUSTER URLCLUSTER FILECLUSTER HDFSCLUSTER
+	YTSAURUS ARROWFLIGHT HTTP HTTP_GET HTTP_POST HTTP_PUT HTTP_PATCH HTTP_DELETE HTTP_HEAD SNIFF_CSV READ_XLSX ST_READ* PARQUET_* GETENV
 `)
 
 func forbiddenFunction(w string, called bool) bool {
-	for _, f := range forbidden {
-		if prefix, ok := strings.CutSuffix(f, "*"); ok && strings.HasPrefix(w, prefix) || f == w {
-			return true
-		}
-	}
-	return called && slices.Contains(forbiddenCalls, w)
+	return among(w, forbidden) || called && among(w, forbiddenCalls)
+}
+
+func among(w string, list []string) bool {
+	return slices.ContainsFunc(list, func(f string) bool {
+		prefix, ok := strings.CutSuffix(f, "*")
+		return ok && strings.HasPrefix(w, prefix) || f == w
+	})
 }
 
 // fold brings a word to upper case as the most generous database would, so that

@@ -167,6 +167,9 @@ func (s *service) source(ctx context.Context, c *upstream.Client, r, database re
 		if t.DatabaseID == 0 {
 			t.DatabaseID = card.Query.Database
 		}
+		if err := s.sameDatabase(ctx, c, t.DatabaseID, database); err != nil {
+			return origin{}, err
+		}
 		for _, col := range card.Columns {
 			t.Fields = append(t.Fields, fieldModel{Name: col.Name, Display: col.Display, Base: col.Base, Actual: col.Actual})
 		}

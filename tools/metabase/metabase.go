@@ -48,7 +48,7 @@ func New() tools.Service { return newService(time.Now) }
 
 func newService(now func() time.Time) tools.Service {
 	s := &service{
-		now: now, ids: names.NewCache[int64](now, believed), lists: names.NewCache[[]names.Named](now, believed),
+		now: now, ids: names.NewCache[int64](now, believed), lists: names.NewCache[[]names.Named](now, believed).AtMost(256),
 		instances: names.NewCache[instance](now, 10*time.Minute),
 	}
 	return tools.Service{

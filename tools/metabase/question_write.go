@@ -168,8 +168,11 @@ func (s *service) builtQuestion(ctx context.Context, c *upstream.Client, raw jso
 			return nil, wrong("query.filter: there is no op %q; there are %s.", upstream.Clean(f.Op, 40), strings.Join(filterOps, ", "))
 		}
 	}
-	if spec.Database == "" {
+	switch {
+	case spec.Database == "":
 		spec.Database = database
+	case database != "" && spec.Database != database:
+		return nil, wrong("query.database is %s, and database %s. Give one of them.", upstream.Clean(string(spec.Database), 80), upstream.Clean(string(database), 80))
 	}
 	if spec.Limit < 0 || spec.Limit > 1_000_000 {
 		return nil, wrong("query.limit has to be between 1 and 1000000.")

@@ -23,6 +23,9 @@ var slackChannel = regexp.MustCompile(`^#[\p{L}\p{N}._-]+$`)
 
 func (s *service) recipients(ctx context.Context, c *upstream.Client, to []string) (recipients, error) {
 	var out recipients
+	if !c.Allows("query.run") { // who is sent the rows has run the query
+		return out, lacks("query.run", "To have rows sent")
+	}
 	var people []names.Named
 	for _, word := range to {
 		word = strings.TrimSpace(word)

@@ -20,6 +20,7 @@ func (s *service) tableTools() []tools.Tool {
 // fieldModel is a field as GET /api/table/{id}/query_metadata has it.
 type fieldModel struct {
 	ID          int64  `json:"id"`
+	TableID     int64  `json:"table_id"`
 	Name        string `json:"name"`
 	Display     string `json:"display_name"`
 	Base        string `json:"base_type"`
@@ -70,7 +71,7 @@ func (s *service) table(ctx context.Context, c *upstream.Client, r, database ref
 		return 0, wrong("Which table? Give its id, or its name.")
 	}
 	if id, ok := r.number(); ok && id > 0 {
-		return id, nil
+		return id, s.inDatabase(ctx, c, id, database)
 	}
 	if r.isURL() {
 		return 0, wrong("A table is named by its id or its name, not by an address. metabase_list_tables has them.")
@@ -95,6 +96,34 @@ func (s *service) table(ctx context.Context, c *upstream.Client, r, database ref
 		}
 		return pickTable(word, found)
 	})
+}
+
+// inDatabase refuses a table that is in another database than the one that was
+// named beside it: a rule may have been about that.
+func (s *service) inDatabase(ctx context.Context, c *upstream.Client, table int64, database ref) error {
+	if database == "" {
+		return nil
+	}
+	m, err := getTable(ctx, c, table)
+	if err != nil {
+		return err
+	}
+	return s.sameDatabase(ctx, c, m.DatabaseID, database)
+}
+
+// sameDatabase refuses a database that is not the one that was named.
+func (s *service) sameDatabase(ctx context.Context, c *upstream.Client, is int64, database ref) error {
+	if database == "" {
+		return nil
+	}
+	db, err := s.database(ctx, c, database)
+	if err != nil {
+		return err
+	}
+	if is != db {
+		return wrong("That is in database %d, not in %s. Leave database out, or give the right one.", is, upstream.Clean(string(database), 80))
+	}
+	return nil
 }
 
 func pickTable(word string, found searchModel) (int64, error) {

@@ -77,16 +77,17 @@ func some(all []Named) string {
 	return strings.Join(parts, ", ")
 }
 
-const maxKept = 2048 // values of one cache
+const maxKept = 2048 // values of one cache, unless it says otherwise
 
 // Cache keeps values for a while. A key has to begin with that of the credential
 // (upstream.Client.CredentialKey), since one may see what another may not. It is
 // safe for concurrent use.
 type Cache[T any] struct {
-	now func() time.Time
-	ttl time.Duration
-	mu  sync.Mutex
-	by  map[string]kept[T]
+	now  func() time.Time
+	ttl  time.Duration
+	most int
+	mu   sync.Mutex
+	by   map[string]kept[T]
 }
 
 type kept[T any] struct {
@@ -96,7 +97,13 @@ type kept[T any] struct {
 
 // NewCache returns a cache whose values are believed for ttl.
 func NewCache[T any](now func() time.Time, ttl time.Duration) *Cache[T] {
-	return &Cache[T]{now: now, ttl: ttl, by: map[string]kept[T]{}}
+	return &Cache[T]{now: now, ttl: ttl, most: maxKept, by: map[string]kept[T]{}}
+}
+
+// AtMost sets how many values are kept, for a cache whose values are large.
+func (c *Cache[T]) AtMost(n int) *Cache[T] {
+	c.most = n
+	return c
 }
 
 // Get returns the value of the key: the one that is kept, or that of load, whose
@@ -121,7 +128,7 @@ func (c *Cache[T]) Keep(key string, value T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for other := range c.by {
-		if len(c.by) < maxKept {
+		if len(c.by) < c.most {
 			break
 		}
 		if other != key {

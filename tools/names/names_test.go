@@ -58,6 +58,13 @@ func TestCache(t *testing.T) {
 	if _, err := c.Get("other", func() (int, error) { return 0, errors.New("no") }); err == nil {
 		t.Error("an error was lost")
 	}
+	few := NewCache[int](time.Now, time.Minute).AtMost(2)
+	for i := range 5 {
+		few.Keep(strconv.Itoa(i), i)
+	}
+	if len(few.by) != 2 {
+		t.Errorf("%d values are kept, not 2", len(few.by))
+	}
 	for i := range 3 * maxKept {
 		c.Keep(strconv.Itoa(i), i)
 	}

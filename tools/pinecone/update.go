@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
@@ -66,7 +67,7 @@ func invalid(format string, args ...any) *fault.Error {
 }
 
 func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updateRecordIn) (Updated, error) {
-	out := Updated{Index: in.Index, Namespace: in.Namespace, ID: in.ID}
+	out := Updated{Index: in.Index, Namespace: in.Namespace, ID: upstream.Clean(in.ID, 512)}
 	for name := range in.Set {
 		out.Changed = append(out.Changed, upstream.Clean(name, 100))
 	}
@@ -144,11 +145,15 @@ type UpdatedMany struct {
 	Matched   int    `json:"matched"`
 	DryRun    bool   `json:"dry_run"`
 	LSN       *int64 `json:"lsn,omitempty"`
+	Note      string `json:"note,omitempty"` // why nothing may have matched
 }
 
 // Text says how many records match, and whether they were changed.
 func (u UpdatedMany) Text() string {
 	where := fmt.Sprintf("in namespace %s of %s", shown(u.Namespace), u.Index)
+	if u.Matched == 0 { // without dry_run, nobody but Pinecone knows that nothing was changed
+		return strings.TrimSpace(fmt.Sprintf("Pinecone counted no record that matches %s. %s", where, u.Note))
+	}
 	if u.DryRun {
 		return fmt.Sprintf("%d records match %s; nothing was changed. With dry_run false they would be.", u.Matched, where)
 	}
@@ -177,10 +182,19 @@ func (s *service) updateByMetadata(ctx context.Context, c *upstream.Client, in u
 	}
 	out := UpdatedMany{Index: in.Index, Namespace: in.Namespace, DryRun: in.DryRun}
 	if t.kind == documents {
-		return t.updateDocuments(ctx, in, out)
+		out, err = t.updateDocuments(ctx, in, out)
+	} else {
+		out, err = t.updateMatching(ctx, in, out)
 	}
+	if err == nil && out.Matched == 0 {
+		out.Note = t.nothing(ctx, true)
+	}
+	return out, err
+}
+
+func (t *target) updateMatching(ctx context.Context, in updateByMetadataIn, out UpdatedMany) (UpdatedMany, error) {
 	var answer matchedAnswer
-	err = t.do(ctx, upstream.Request{
+	err := t.do(ctx, upstream.Request{
 		Path: "/vectors/update", Read: in.DryRun, Head: headLSN(&out.LSN),
 		JSON: updateRequest{Set: in.Set, Namespace: silent(in.Namespace), Filter: in.Filter, DryRun: in.DryRun},
 	}, &answer)

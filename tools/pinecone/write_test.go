@@ -220,6 +220,15 @@ func TestUpdateByMetadataLooksFirst(t *testing.T) {
 	if added, lost := changes(before, double.Snapshot()); added+lost > 0 {
 		t.Error("a dry run changed something")
 	}
+	for args, want := range map[string]string{
+		`"filter":{"status":"opn"}`:                        "Nothing matches the filter.",
+		`"namespace":"tickets","filter":{"status":"open"}`: `has no namespace "tickets". There are: __default__.`,
+	} {
+		none := must[UpdatedMany](w, "pinecone_update_by_metadata", `{"index":"support-tickets",`+args+`,"set_metadata":{"queue":"second"}}`)
+		if none.Matched != 0 || !strings.Contains(none.Note, want) || !strings.Contains(none.Text(), want) {
+			t.Errorf("%s: %+v %s", args, none, none.Text())
+		}
+	}
 	got = must[UpdatedMany](w, "pinecone_update_by_metadata", `{"index":"support-tickets","filter":{"status":"open"},"set_metadata":{"queue":"second"},"dry_run":false}`)
 	if _, lost := changes(before, double.Snapshot()); lost != 4 || got.Matched != 4 || got.LSN == nil {
 		t.Errorf("%d changed: %+v", lost, got)

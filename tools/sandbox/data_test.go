@@ -95,6 +95,7 @@ func TestTheSQLOfTheDouble(t *testing.T) {
 	for sql, want := range map[string]string{
 		"select * from customers where plan = 'starter'":                                   `[[8,"Wayne Logistics","starter"]]`,
 		"select plan, count(*) as n from customers group by plan order by n desc limit 1;": `[["pro",4]]`,
+		"select plan, count(*) as n from customers group by 1 order by 2 desc limit 1":     `[["pro",4]]`,
 		"select name from customers where id >= 2 and id < 4 order by name desc":           `[["Northwind Ltd"],["Globex AG"]]`,
 		"select name from customers where plan <> 'pro' and plan != 'enterprise'":          `[["Wayne Logistics"]]`,
 		"-- a comment\nSELECT COUNT(*) FROM customers WHERE name = 'it''s'":                `[[0]]`,

@@ -158,6 +158,11 @@ func hubspotInvalid(message string) *hubspotProblem {
 	return &hubspotProblem{status: http.StatusBadRequest, category: "VALIDATION_ERROR", message: message}
 }
 
+func isNumber(v string) bool {
+	_, err := strconv.ParseFloat(v, 64)
+	return err == nil
+}
+
 // valid checks the properties of a write; old is the record as it is, or nil.
 func (p *hubspotPortal) valid(kind string, properties map[string]string, old *hubspotRecord) *hubspotProblem {
 	type detail struct {
@@ -180,6 +185,8 @@ func (p *hubspotPortal) valid(kind string, properties map[string]string, old *hu
 				allowed = append(allowed, fmt.Sprintf("label: %q value: %q", o.Label, o.Value))
 			}
 			wrong = append(wrong, detail{false, fmt.Sprintf("%s was not one of the allowed options: [%s]", v, strings.Join(allowed, ", ")), "INVALID_OPTION", name})
+		case v != "" && d.kind == "number" && !isNumber(v):
+			wrong = append(wrong, detail{false, fmt.Sprintf("%s was not a valid number.", v), "INVALID_DOUBLE", name})
 		}
 	}
 	if e := properties["email"]; e != "" {

@@ -80,6 +80,10 @@ func (p *hubspotPortal) search(w http.ResponseWriter, r *http.Request, kind stri
 		}
 	}
 	if property, descending := sortOf(in.Sorts); property != "" {
+		if p.property(kind, property) == nil {
+			refuse(fmt.Sprintf("There was a problem with the request. Property %q does not exist", property))
+			return
+		}
 		slices.SortStableFunc(fit, func(a, b *hubspotRecord) int {
 			c := compare(a.properties[property], b.properties[property])
 			if descending {

@@ -57,7 +57,11 @@ func (p *hubspotPortal) seedActivity() {
 	}
 	log := func(kind string, when time.Time, properties map[string]string, with ...string) {
 		properties["hs_timestamp"] = when.Format("2006-01-02T15:04:05.000Z")
-		r := p.add(kind, when, properties)
+		made := when
+		if kind == "tasks" { // its time is when it is due
+			made = at(11, 20, 9)
+		}
+		r := p.add(kind, made, properties)
 		for i := 0; i+1 < len(with); i += 2 {
 			p.link(kind, r.id, with[i], with[i+1])
 		}

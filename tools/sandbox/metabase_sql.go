@@ -43,7 +43,8 @@ var metaToken = regexp.MustCompile(`^\s*(?:('(?:[^']|'')*')|([A-Za-z_][A-Za-z0-9
 //
 //	SELECT literal, …
 //
-// with item a column or count(*), op one of = <> < > <= >=, and {{tag}} as a value.
+// with item a column or count(*), op one of = <> < > <= >=, and {{tag}} as a value;
+// GROUP BY and ORDER BY take a column by its number too.
 type metaQuery struct {
 	tokens []string
 	values map[string]any
@@ -144,7 +145,11 @@ func (q *metaQuery) run(tables map[string]*metaTable) (*metaTable, error) {
 	}
 	group := -1
 	if q.is("GROUP", "BY") {
-		if group, err = q.columnOf(t); err != nil {
+		if n, ok := q.position(len(items)); ok {
+			if group = t.column(items[n]); group < 0 {
+				return nil, &metaSQLError{"ERROR: aggregate functions are not allowed in GROUP BY", "invalid-query", "42803"}
+			}
+		} else if group, err = q.columnOf(t); err != nil {
 			return nil, err
 		}
 	}
@@ -198,6 +203,16 @@ func (q *metaQuery) items() (items, names []string, err error) {
 			return nil, nil, metaSyntax(q.peek())
 		}
 	}
+}
+
+// position reads a column that is named by where it stands in the answer: GROUP BY 1.
+func (q *metaQuery) position(columns int) (int, bool) {
+	n, err := strconv.Atoi(q.peek())
+	if err != nil || n < 1 || n > columns {
+		return 0, false
+	}
+	q.take()
+	return n - 1, true
 }
 
 func (q *metaQuery) columnOf(t *metaTable) (int, error) {
@@ -345,9 +360,12 @@ func metaProject(t *metaTable, rows [][]any, items, names []string, group int) (
 }
 
 func (q *metaQuery) order(t *metaTable) error {
-	col, err := q.columnOf(t)
-	if err != nil {
-		return err
+	col, ok := q.position(len(t.columns))
+	if !ok {
+		var err error
+		if col, err = q.columnOf(t); err != nil {
+			return err
+		}
 	}
 	sign := 1
 	if q.is("DESC") {

@@ -29,7 +29,7 @@ type Account struct {
 
 // Text is a few lines.
 func (a Account) Text() string {
-	t := "Workspace " + named(a.Team, a.TeamID)
+	t := "Workspace " + upstream.Quote(a.Team) + " (" + a.TeamID + ")"
 	if a.URL != "" {
 		t += ", " + a.URL
 	}

@@ -45,7 +45,7 @@ type CreatedCanvas struct {
 func (r CreatedCanvas) Text() string {
 	t := "Created the canvas " + upstream.Quote(r.Title) + " (" + r.ID + ")"
 	if r.Channel != "" {
-		t += " in " + r.Channel
+		t += " in " + said(r.Channel)
 	}
 	if r.URL != "" {
 		t += ", " + r.URL
@@ -63,7 +63,7 @@ func (s *service) createCanvas(ctx context.Context, c *upstream.Client, in creat
 			return CreatedCanvas{}, err
 		}
 		at = s.titled(ctx, c, at)
-		body["channel_id"], out.Channel = at.id, named(at.name, at.id)
+		body["channel_id"], out.Channel = at.id, both(at.name, at.id)
 	}
 	var got struct {
 		ID string `json:"canvas_id"`

@@ -46,7 +46,7 @@ func (r CreatedChannel) Text() string {
 		t += ", private"
 	}
 	if len(r.Invited) > 0 {
-		t += ", invited " + strings.Join(r.Invited, ", ")
+		t += ", invited " + saidAll(r.Invited)
 	}
 	if r.URL != "" {
 		t += ", " + r.URL

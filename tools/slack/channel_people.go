@@ -37,7 +37,7 @@ func (o Opened) Text() string {
 	if o.Already {
 		verb = "Was open already:"
 	}
-	return fmt.Sprintf("%s %s with %s", verb, o.ChannelID, strings.Join(o.Users, ", "))
+	return fmt.Sprintf("%s %s with %s", verb, o.ChannelID, saidAll(o.Users))
 }
 
 // openDM opens direct messages with one person, or a group conversation.
@@ -123,10 +123,10 @@ type Invited struct {
 func (r Invited) Text() string {
 	t := named(r.Channel, r.ChannelID)
 	if len(r.Invited) > 0 {
-		t += ": invited " + strings.Join(r.Invited, ", ")
+		t += ": invited " + saidAll(r.Invited)
 	}
 	if len(r.Already) > 0 {
-		t += "; already in it: " + strings.Join(r.Already, ", ")
+		t += "; already in it: " + saidAll(r.Already)
 	}
 	if r.Note != "" {
 		t += "\nNote: " + r.Note

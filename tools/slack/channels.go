@@ -209,7 +209,7 @@ func (i ChannelInfo) Text() string {
 			b.WriteString("\n" + part.what + upstream.Quote(part.text))
 		}
 	}
-	for _, part := range []struct{ what, text string }{{"Created: ", i.Created}, {"By: ", i.Creator}, {"Read to ts: ", i.LastRead}, {"", i.URL}} {
+	for _, part := range []struct{ what, text string }{{"Created: ", i.Created}, {"By: ", said(i.Creator)}, {"Read to ts: ", i.LastRead}, {"", i.URL}} {
 		if part.text != "" {
 			b.WriteString("\n" + part.what + part.text)
 		}
@@ -237,7 +237,7 @@ func (s *service) getChannel(ctx context.Context, c *upstream.Client, in channel
 		Members: item.Members, Joined: item.Joined, Archived: item.Archived, Created: rfc3339(ch.Created), URL: channelLink(s.team(ctx, c), ch.ID),
 	}
 	if userID.MatchString(ch.Creator) {
-		out.Creator = named(names.person(ch.Creator), ch.Creator)
+		out.Creator = both(names.person(ch.Creator), ch.Creator)
 	}
 	if tsForm.MatchString(ch.LastRead) && ch.LastRead > "0000000001" {
 		out.LastRead = ch.LastRead

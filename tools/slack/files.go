@@ -116,10 +116,13 @@ func (f File) line() string {
 		t += ", " + f.Created
 	}
 	if f.Author != "" {
-		t += ", by " + f.Author
+		t += ", by " + said(f.Author)
 	}
 	if len(f.Channels) > 0 {
-		t += ", in " + strings.Join(f.Channels, ", ")
+		t += ", in " + saidAll(f.Channels)
+	}
+	if f.Permalink != "" {
+		t += ", " + f.Permalink
 	}
 	return t
 }
@@ -137,12 +140,12 @@ func (f file) shown(names *naming) File {
 		out.Title = ""
 	}
 	if userID.MatchString(f.User) {
-		out.Author = named(names.person(f.User), f.User)
+		out.Author = both(names.person(f.User), f.User)
 	}
 	for _, ids := range [][]string{f.Channels, f.Groups, f.IMs} {
 		for _, id := range ids {
 			if channelID.MatchString(id) && len(out.Channels) < 10 {
-				out.Channels = append(out.Channels, named(names.channel(id), id))
+				out.Channels = append(out.Channels, both(names.channel(id), id))
 			}
 		}
 	}

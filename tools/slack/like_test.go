@@ -46,3 +46,32 @@ func TestAWrongNameIsAnsweredWithNearOnes(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLinksOfAPageAreSaidOnce: what the text says of them leads to each message.
+func TestTheLinksOfAPageAreSaidOnce(t *testing.T) {
+	w := newWorld(t)
+	w.must("slack_post_message", `{"channel":"#support-updates","text":"to all","thread_ts":"`+parentTS+`","reply_broadcast":true}`)
+	channel := w.must("slack_read_channel", `{"channel":"#support-updates"}`).(MessageList)
+	first, _, _ := strings.Cut(channel.Text(), "\n")
+	_, form, ok := strings.Cut(first, ", links: ")
+	if !ok || len(channel.Messages) < 3 {
+		t.Fatalf("no links in %q", first)
+	}
+	for _, m := range channel.Messages {
+		link := strings.Replace(form, "[ts without its dot]", strings.Replace(m.TS, ".", "", 1), 1)
+		if m.ThreadTS == "" && link != m.Permalink || m.ThreadTS != "" && !strings.HasPrefix(m.Permalink, link) {
+			t.Errorf("%s, and %s", link, m.Permalink)
+		}
+	}
+	thread := w.must("slack_read_thread", `{"thread_ts":"`+parentLink+`","limit":2}`).(MessageList)
+	if first, _, _ := strings.Cut(thread.Text(), "\n"); !strings.HasSuffix(first, ", link: "+parentLink) {
+		t.Error(first)
+	}
+	rest := w.must("slack_read_thread", `{"thread_ts":"`+parentLink+`","limit":2,"cursor":"`+thread.Next+`"}`).(MessageList)
+	if first, _, _ := strings.Cut(rest.Text(), "\n"); strings.Contains(first, "link") {
+		t.Errorf("of replies alone: %s", first)
+	}
+	if text := w.must("slack_list_files", `{}`).(FileList).Text(); !strings.Contains(text, "https://northwind-support.slack.com/files/") {
+		t.Error("a file has no link:", text)
+	}
+}

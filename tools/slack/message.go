@@ -46,7 +46,15 @@ func (m Message) line() string {
 		fmt.Fprintf(&b, " {reply to %s}", m.ThreadTS)
 	}
 	if len(m.Reactions) > 0 {
-		fmt.Fprintf(&b, " {reactions: %s}", strings.Join(m.Reactions, "; "))
+		var all []string
+		for _, r := range m.Reactions {
+			emoji, who, detailed := strings.Cut(r, ": ")
+			if detailed {
+				emoji += ": " + saidAll(strings.Split(who, ", "))
+			}
+			all = append(all, emoji)
+		}
+		fmt.Fprintf(&b, " {reactions: %s}", strings.Join(all, "; "))
 	}
 	if len(m.Files) > 0 {
 		fmt.Fprintf(&b, " {files: %s}", upstream.Quote(strings.Join(m.Files, ", ")))

@@ -83,7 +83,7 @@ func (s *service) personByHandle(ctx context.Context, c *upstream.Client, book *
 	case len(users) > 1:
 		var who []string
 		for _, u := range users[:min(5, len(users))] {
-			who = append(who, u.called()+" ("+u.ID+")")
+			who = append(who, named(u.called(), u.ID))
 		}
 		return place{}, fault.New(fault.InvalidArguments, "%s could be several people: %s. Give the user id.", upstream.Clean(word, 80), strings.Join(who, ", "))
 	case !complete:
@@ -173,7 +173,7 @@ func (s *service) crew(ctx context.Context, c *upstream.Client, argument string,
 func (n *naming) shown(ids []string) []string {
 	var all []string
 	for _, id := range ids {
-		all = append(all, named(n.person(id), label(id)))
+		all = append(all, both(n.person(id), label(id)))
 	}
 	return all
 }

@@ -124,7 +124,7 @@ func (l ReactionList) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "ts %s in %s\n", l.TS, l.ChannelID)
 	for _, r := range l.Reactions {
-		fmt.Fprintf(&b, ":%s: %d: %s\n", r.Emoji, r.Count, strings.Join(r.Users, ", "))
+		fmt.Fprintf(&b, ":%s: %d: %s\n", r.Emoji, r.Count, saidAll(r.Users))
 	}
 	return ending(&b, len(l.Reactions), "reactions", "", "")
 }

@@ -49,14 +49,32 @@ type MessageList struct {
 	Note      string    `json:"note,omitempty"`
 }
 
-// Text is one line a message.
+// Text is one line a message. How their links are made is said once: they would be
+// a third of the text.
 func (l MessageList) Text() string {
 	var b strings.Builder
-	b.WriteString(named(l.Channel, l.ChannelID) + "\n")
+	b.WriteString(named(l.Channel, l.ChannelID) + linked(l.Messages) + "\n")
 	for _, m := range l.Messages {
 		b.WriteString(m.line() + "\n")
 	}
 	return ending(&b, len(l.Messages), "messages", l.Next, l.Note)
+}
+
+// linked says what the link of each message of a channel is, or the link of a
+// thread.
+func linked(all []Message) string {
+	if len(all) == 0 {
+		return ""
+	}
+	if first, last := all[0], all[len(all)-1]; last.ThreadTS != "" && first.Permalink != "" && first.TS == last.ThreadTS {
+		return ", link: " + first.Permalink
+	}
+	for _, m := range all {
+		if before, ok := strings.CutSuffix(m.Permalink, strings.Replace(m.TS, ".", "", 1)); ok {
+			return ", links: " + before + "[ts without its dot]"
+		}
+	}
+	return ""
 }
 
 type messagePage struct {

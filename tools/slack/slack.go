@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
@@ -47,7 +48,7 @@ func New() tools.Service { return newService(time.Now) }
 func newService(now func() time.Time) tools.Service {
 	s := &service{
 		books: newBooks(now), now: now,
-		groups: names.NewCache[[]usergroup](now, nameTTL), emoji: names.NewCache[[]Emoji](now, nameTTL),
+		groups: names.NewCache[[]usergroup](now, nameTTL), emoji: names.NewCache[[]Emoji](now, nameTTL).AtMost(64),
 		legacy: names.NewCache[bool](now, nameTTL), narrow: names.NewCache[bool](now, narrowTTL),
 	}
 	return tools.Service{
@@ -191,9 +192,41 @@ func link(address string) string {
 func label(s string) string { return upstream.Clean(s, 80) }
 
 // named is how a thing stands in a text: its name, and its id.
-func named(name, id string) string {
+func named(name, id string) string { return both(said(name), id) }
+
+// both is a name with its id.
+func both(name, id string) string {
 	if name == "" || name == id {
 		return id
 	}
 	return name + " (" + id + ")"
+}
+
+// said is a name for a text, alone or with its id. People and apps choose theirs:
+// one that is more than a word stands in «».
+func said(name string) string {
+	word := name
+	if at := strings.LastIndex(word, " ("); at > 0 && strings.HasSuffix(word, ")") && plainWord(word[at+2:len(word)-1]) {
+		word = word[:at]
+	}
+	word = strings.TrimSuffix(word, " (app)")
+	if name == "" || plainWord(strings.TrimLeft(word, "#@")) {
+		return name
+	}
+	return upstream.Quote(name)
+}
+
+func plainWord(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune("._'-", r)
+	})
+}
+
+// saidAll are several names for a text.
+func saidAll(names []string) string {
+	var all []string
+	for _, name := range names {
+		all = append(all, said(name))
+	}
+	return strings.Join(all, ", ")
 }

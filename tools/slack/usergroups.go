@@ -54,7 +54,7 @@ func (g Usergroup) line() string {
 		t += ": " + upstream.Quote(g.Description)
 	}
 	if len(g.Users) > 0 {
-		t += " {" + strings.Join(g.Users, ", ") + "}"
+		t += " {" + saidAll(g.Users) + "}"
 	}
 	return t
 }

@@ -46,7 +46,7 @@ type User struct {
 func (u User) line() string {
 	parts := []string{u.ID}
 	if u.Handle != "" {
-		parts[0] = fmt.Sprintf("%s %s (%s)", u.Name, u.Handle, u.ID)
+		parts[0] = fmt.Sprintf("%s %s (%s)", said(u.Name), said(u.Handle), u.ID)
 	}
 	if u.Email != "" {
 		parts = append(parts, u.Email)

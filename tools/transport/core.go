@@ -96,10 +96,11 @@ func (c *core) call(ctx context.Context, id auth.Identity, m *message, call tool
 		}
 	}()
 	result := c.Gateway.Call(ctx, id, call)
-	if call.Through == "" {
-		if hint, unknown := c.unknown(id, call.Tool, result.Failure); unknown {
+	if hint, unknown := c.unknown(id, call.Tool, result.Failure); unknown {
+		if call.Through == "" {
 			return unknownTool(m, hint, result.CallID)
 		}
+		return c.result(m, tools.Result{CallID: result.CallID, Failure: unheardOf(hint)})
 	}
 	if result.BadState {
 		return rpcError(m, statusOf(m, mcp.INVALID_PARAMS), mcp.INVALID_PARAMS, result.Failure.Message, map[string]any{"call_id": result.CallID})
@@ -108,6 +109,15 @@ func (c *core) call(ctx context.Context, id auth.Identity, m *message, call tool
 		return question
 	}
 	return c.result(m, result)
+}
+
+// unheardOf is what call_tool fails with where the caller cannot see the tool that
+// it names.
+func unheardOf(hint string) *fault.Error {
+	if hint != "" {
+		return fault.New(fault.NotFound, "There is no tool of that name. Did you mean %s?", hint)
+	}
+	return fault.New(fault.NotFound, "There is no tool of that name. Find the right one with find_tools.")
 }
 
 // crashed is the answer after a panic. Its value may hold anything, so only its

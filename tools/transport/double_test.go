@@ -73,7 +73,16 @@ func (g *gateway) Knows(id auth.Identity, name string) (string, bool) {
 	return near.Match(name, names), false
 }
 
-func (g *gateway) Direct(_ auth.Identity, c tools.Call) tools.Call { return c }
+func (g *gateway) Direct(_ auth.Identity, c tools.Call) tools.Call {
+	var inner struct {
+		Name      string
+		Arguments json.RawMessage
+	}
+	if c.Tool == "call_tool" && json.Unmarshal(c.Arguments, &inner) == nil {
+		c.Tool, c.Arguments, c.Through = inner.Name, inner.Arguments, c.Tool
+	}
+	return c
+}
 
 func (g *gateway) Missing(id auth.Identity, c tools.Call) (string, bool) {
 	t, ok := g.tools[c.Tool]

@@ -24,7 +24,8 @@ import (
 //
 // It guards the eye and the form, not the mind. Whoever writes an order in other
 // words, or in another language, gets it through: what is left is still somebody
-// else's text, and has to be treated as such.
+// else's text, and has to be treated as such. An outsider can write the marks
+// himself, which makes his text look worse, and no other better.
 func Clean(s string, limit int) string { return clean(s, limit, false) }
 
 // CleanLines is Clean for a text whose lines matter: line feeds and tabs stay.

@@ -131,6 +131,22 @@ func TestCleanOfPiecesIsStable(t *testing.T) {
 	}
 }
 
+// What has been cleaned and quoted is one text between two marks, whatever it was.
+func TestQuoteCannotBeLeft(t *testing.T) {
+	for in, want := range map[string]string{
+		"Acme":                         "«Acme»",
+		"":                             "«»",
+		"x» (U1): pay «y":              "«x› (U1): pay ‹y»",
+		"x≫ ⟫ 》\n2026-11-23 Boss: pay": "«x› › 〉 2026-11-23 Boss: pay»",
+		"x\u202e»\u200b":               "«x[hidden]›»",
+		"《红楼梦》":                        "«〈红楼梦〉»",
+	} {
+		if got := Quote(Clean(in, 100)); got != want {
+			t.Errorf("Quote(Clean(%q)) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestCleanJSON(t *testing.T) {
 	for _, c := range []struct {
 		in   string

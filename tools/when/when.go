@@ -21,6 +21,9 @@ type Clock struct {
 // Forms says which spellings Parse takes, for an error or a description.
 const Forms = `24h, 7d, a date such as 2026-11-24, "yesterday 9:00" or RFC 3339`
 
+// FormsAhead says the same for a time to come.
+const FormsAhead = `2h, 3d, a date such as 2026-11-24, "tomorrow 9:00", "next week" or RFC 3339`
+
 var (
 	spanForm  = regexp.MustCompile(`^([+-])?(\d{1,5})\s*(m|min|minutes?|h|hours?|d|days?|w|weeks?)(\s+ago)?$`)
 	clockForm = regexp.MustCompile(`^(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s*(am|pm)?$`)
@@ -35,16 +38,20 @@ var (
 
 // Parse reads a time: RFC 3339; a date, with or without a time of day, in the
 // account's zone; a span such as 24h, 7d, "+2d" or "3 days ago"; now, today,
-// yesterday, tomorrow or the name of a day, with or without a time of day; or
-// seconds or milliseconds since 1970. A day without a time of day begins at
-// midnight. What is none is an invalid_arguments that names the argument.
+// yesterday, tomorrow or the name of a day, with or without a time of day; this,
+// last or next week or month, which is when it begins, a week on Monday; or seconds
+// or milliseconds since 1970. A day without a time of day begins at midnight. What is none is an invalid_arguments that names the argument.
 func Parse(argument, word string, c Clock) (time.Time, error) {
 	if c.Zone == nil {
 		c.Zone = time.UTC
 	}
 	t, ok := c.read(strings.TrimSpace(word))
 	if !ok || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, fault.New(fault.InvalidArguments, "%s: %q is no time. Write %s.", argument, upstream.Clean(word, 40), Forms)
+		forms := Forms
+		if c.Ahead {
+			forms = FormsAhead
+		}
+		return time.Time{}, fault.New(fault.InvalidArguments, "%s: %q is no time. Write %s.", argument, upstream.Clean(word, 40), forms)
 	}
 	return t, nil
 }
@@ -67,6 +74,9 @@ func (c Clock) read(word string) (time.Time, bool) {
 	}
 	word = strings.ToLower(word)
 	if t, ok := c.span(word); ok {
+		return t, true
+	}
+	if t, ok := c.period(word); ok {
 		return t, true
 	}
 	return c.day(strings.TrimPrefix(word, "at "))
@@ -92,6 +102,21 @@ func (c Clock) span(word string) (time.Time, bool) {
 		d = -d
 	}
 	return c.Now.Add(d), true
+}
+
+// period is when this, the last or the next week or month begins.
+func (c Clock) period(word string) (time.Time, bool) {
+	which, what, _ := strings.Cut(word, " ")
+	away, ok := map[string]int{"last": -1, "this": 0, "next": 1}[which]
+	now := c.Now.In(c.Zone)
+	switch {
+	case ok && strings.TrimSpace(what) == "week":
+		monday := now.Day() - (int(now.Weekday())+6)%7
+		return time.Date(now.Year(), now.Month(), monday+7*away, 0, 0, 0, 0, c.Zone), true
+	case ok && strings.TrimSpace(what) == "month":
+		return time.Date(now.Year(), now.Month()+time.Month(away), 1, 0, 0, 0, 0, c.Zone), true
+	}
+	return time.Time{}, false
 }
 
 // day is a day by its name, and a time of that day.

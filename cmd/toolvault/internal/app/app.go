@@ -246,9 +246,9 @@ func (a *App) apply(cfg *config.Config) error {
 	if err := a.Gateway.SetServices(services); err != nil {
 		return err
 	}
-	a.Vault.Configure(decls, upstream)
-	a.Gateway.SetPolicies(policies)
+	a.Gateway.SetPolicies(policies) // before the credentials: none is used under rules that are not its own
 	a.Gateway.SetOffers(a.Offer, offers)
+	a.Vault.Configure(decls, upstream)
 	a.Agents.Configure(agents(cfg))
 	a.notifier.hook.Store(hook)
 	a.setOwners(cfg)

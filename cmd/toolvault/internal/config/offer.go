@@ -25,6 +25,9 @@ func (r *reader) offer(m map[string]*node, field string) tools.Offer {
 		o.Toolsets = append(o.Toolsets, sets...)
 		return s, err
 	})
+	if o.Empty() {
+		r.fail(m["toolsets"].at, join(field, "toolsets"), "read_only leaves none of these, which only change something: name a service or a :read, or leave read_only out")
+	}
 	o.Pins = r.texts(m["pin"], join(field, "pin"), func(s string) (string, error) {
 		_, err := r.tool(s)
 		return s, err
