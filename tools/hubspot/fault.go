@@ -57,7 +57,7 @@ func readFault(r *upstream.Response) *fault.Error {
 	case r.Status == http.StatusForbidden:
 		forbidden(f, e)
 	case r.Status == http.StatusNotFound:
-		f.Message = "HubSpot has no such record, or this credential may not see it. Check object_type and id."
+		f.Message = "HubSpot has no such record, or this credential may not see it. Check object_type and id; hubspot_list_objects with archived lists what was archived."
 	case r.Status == http.StatusConflict:
 		f.NotSent = true
 		f.Message = "HubSpot says that this exists already."

@@ -107,6 +107,12 @@ func TestModels(t *testing.T) {
 	if e.MaxBatch != 96 || e.Dimension != 1024 || e.Parameters[0] != "input_type (required): query, passage" {
 		t.Errorf("got %+v", e)
 	}
+	text := Models{Models: []Model{e}}.Text()
+	for _, part := range []string{"1024 dimensions (or 384,", "cosine", "at most 96 inputs", "input_type (required): query, passage"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in %q", part, text)
+		}
+	}
 	emb := must[Embeddings](w, "pinecone_embed", `{"model":"multilingual-e5-large","inputs":["CSV export","Zeppelin"]}`)
 	if len(emb.Embeddings) != 2 || len(emb.Embeddings[1].Values) != 1024 || emb.Tokens != 3 || len(emb.Text()) > 300 {
 		t.Errorf("got %d: %s", len(emb.Embeddings), emb.Text())

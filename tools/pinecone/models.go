@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"toolvault/schemas/near"
@@ -59,6 +60,17 @@ type Models struct {
 	Next   string  `json:"next_cursor,omitempty"`
 }
 
+// others are the dimensions that a model can have besides its usual one.
+func others(all []int, usual int) string {
+	var words []string
+	for _, d := range all {
+		if d != usual {
+			words = append(words, strconv.Itoa(d))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
 // Text is one line a model.
 func (m Models) Text() string {
 	var b strings.Builder
@@ -70,8 +82,20 @@ func (m Models) Text() string {
 		if one.Dimension > 0 {
 			fmt.Fprintf(&b, "  %d dimensions", one.Dimension)
 		}
+		if one.Dimension > 0 && len(one.Dimensions) > 1 {
+			fmt.Fprintf(&b, " (or %s)", others(one.Dimensions, one.Dimension))
+		}
+		if len(one.Metrics) > 0 {
+			b.WriteString("  " + shownAll(one.Metrics))
+		}
+		if one.MaxBatch > 0 {
+			fmt.Fprintf(&b, "  at most %d inputs", one.MaxBatch)
+		}
 		if one.MaxTokens > 0 {
 			fmt.Fprintf(&b, "  at most %d tokens each", one.MaxTokens)
+		}
+		if len(one.Parameters) > 0 {
+			fmt.Fprintf(&b, "  parameters %s", shown(strings.Join(one.Parameters, "; ")))
 		}
 		b.WriteString("\n")
 	}

@@ -28,13 +28,6 @@ func (r *reader) offer(m map[string]*node, field string) tools.Offer {
 	if o.Empty() {
 		r.fail(m["toolsets"].at, join(field, "toolsets"), "read_only leaves none of these, which only change something: name a service or a :read, or leave read_only out")
 	}
-	o.Pins = r.texts(m["pin"], join(field, "pin"), func(s string) (string, error) {
-		_, err := r.tool(s)
-		return s, err
-	})
-	if len(o.Pins) > 0 && !o.Discovery && m["discovery"] == nil {
-		r.fail(m["pin"].at, join(field, "pin"), "tools are pinned beside the three of discovery: add discovery: true, or false where only --discovery turns it on")
-	}
 	o.Irreversible = r.texts(m["irreversible"], join(field, "irreversible"), func(s string) (string, error) {
 		irreversible, err := r.tool(s)
 		if err == nil && !irreversible {
@@ -42,6 +35,16 @@ func (r *reader) offer(m map[string]*node, field string) tools.Offer {
 		}
 		return s, err
 	})
+	o.Pins = r.texts(m["pin"], join(field, "pin"), func(s string) (string, error) {
+		irreversible, err := r.tool(s)
+		if err == nil && irreversible && r.known.Tools != nil && !slices.Contains(o.Irreversible, s) {
+			err = fmt.Errorf("%s cannot be undone and is off: name it under irreversible too", s)
+		}
+		return s, err
+	})
+	if len(o.Pins) > 0 && !o.Discovery && m["discovery"] == nil {
+		r.fail(m["pin"].at, join(field, "pin"), "tools are pinned beside the three of discovery: add discovery: true, or false where only --discovery turns it on")
+	}
 	return o
 }
 
