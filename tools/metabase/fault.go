@@ -79,7 +79,7 @@ func queryFailed(kind, state, said string) *fault.Error {
 		f = fault.New(fault.Timeout, "The query took too long and was stopped. Ask for less data.")
 	case strings.HasPrefix(kind, "invalid"), kind == "missing-required-parameter",
 		strings.HasPrefix(state, "42"), strings.HasPrefix(state, "22"): // syntax or access rule; data exception
-		f = fault.New(fault.InvalidArguments, "The database did not accept the query; correct it.")
+		f = fault.New(fault.InvalidArguments, "The database did not accept the query; correct it. metabase_list_tables and metabase_describe_table say what there is.")
 	default:
 		f = fault.New(fault.UpstreamError, "The query failed.")
 	}

@@ -50,7 +50,7 @@ func TestSearch(t *testing.T) {
 	if len(got.Items) != 1 || got.Items[0].ID != 42 || got.Items[0].Collection != "Support" || got.Items[0].Link != w.url+"/dashboard/42" {
 		t.Errorf("got %+v", got)
 	}
-	if want := "dashboard 42  «Support health»  in «Support»  «Open tickets and how fast we answer»\n"; got.Text() != want {
+	if want := "dashboard 42  «Support health»  in «Support»  «Open tickets and how fast we answer»\nLinks are like " + w.url + "/dashboard/42\n"; got.Text() != want {
 		t.Errorf("text %q", got.Text())
 	}
 	if got := must[Items](w, "metabase_search", `{"query":"support","archived":true}`); len(got.Items) != 1 || got.Items[0].ID != 44 {

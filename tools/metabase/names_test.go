@@ -72,6 +72,13 @@ func TestNamesAreRememberedByCredential(t *testing.T) {
 	}
 }
 
+// A name that is misspelt is answered with the one that was meant.
+func TestAMisspeltName(t *testing.T) {
+	w := sandboxed(t)
+	w.refused(fault.NotFound, "Did you mean «Support health»?", "metabase_get_dashboard", `{"id":"Suport health"}`)
+	w.refused(fault.NotFound, "Did you mean «Open tickets»?", "metabase_run_question", `{"id":"Open tikets"}`)
+}
+
 // Two tables of one name are told apart by their schema.
 func TestTablesOfOneName(t *testing.T) {
 	w := against(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -80,15 +80,13 @@ func (s *service) find(ctx context.Context, c *upstream.Client, n noun, r ref, a
 		if archived {
 			q.Set("archived", "true")
 		}
-		var found searchModel
-		if err := c.Get(ctx, "/api/search", q, &found); err != nil {
-			return 0, err
+		all, err := named(ctx, c, q)
+		if err == nil && len(all) == 0 { // a name that is misspelt: what is there that is like it?
+			q.Del("q")
+			all, err = named(ctx, c, q)
 		}
-		var all []names.Named
-		for _, d := range found.Data {
-			if _, ok := ref(d.ID).number(); ok {
-				all = append(all, names.Named{ID: string(d.ID), Name: d.Name})
-			}
+		if err != nil {
+			return 0, err
 		}
 		one, err := names.Pick(n.what, string(r), all, "metabase_search")
 		if err != nil {
@@ -96,6 +94,21 @@ func (s *service) find(ctx context.Context, c *upstream.Client, n noun, r ref, a
 		}
 		return strconv.ParseInt(one.ID, 10, 64)
 	})
+}
+
+// named is what a search finds, with ids and names.
+func named(ctx context.Context, c *upstream.Client, q url.Values) ([]names.Named, error) {
+	var found searchModel
+	if err := c.Get(ctx, "/api/search", q, &found); err != nil {
+		return nil, err
+	}
+	var all []names.Named
+	for _, d := range found.Data {
+		if _, ok := ref(d.ID).number(); ok {
+			all = append(all, names.Named{ID: string(d.ID), Name: d.Name})
+		}
+	}
+	return all, nil
 }
 
 // direct is the id where the ref is one, or an address that holds one.

@@ -65,7 +65,11 @@ func (l Items) Text() string {
 	if len(l.Items) == 0 {
 		return "Nothing found."
 	}
-	return lines(l.Items) + more(len(l.Items), l.Total, l.Next)
+	text := lines(l.Items) + more(len(l.Items), l.Total, l.Next)
+	if link := l.Items[0].Link; link != "" {
+		text += "Links are like " + link + "\n"
+	}
+	return text
 }
 
 func lines(items []Item) string {
