@@ -9,6 +9,7 @@ import (
 
 	"toolvault/audit"
 	"toolvault/auth"
+	"toolvault/cmd/toolvault/internal/config"
 	"toolvault/schemas/near"
 	"toolvault/vault"
 )
@@ -49,4 +50,13 @@ func (a *App) TokenMinted(ctx context.Context, id auth.Identity) error {
 		Message: a.Redactor.Text(fmt.Sprintf("token %s for %s, until %s", id.TokenID, id.Grants, id.Expires.UTC().Format(time.RFC3339))),
 	})
 	return err
+}
+
+// agents are those of a config.
+func agents(cfg *config.Config) []auth.Agent {
+	var list []auth.Agent
+	for _, c := range cfg.Agents {
+		list = append(list, auth.Agent{ID: c.ID, Tasks: c.Tasks, Rules: c.Rules, Origin: "config"})
+	}
+	return list
 }

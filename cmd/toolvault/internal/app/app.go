@@ -256,14 +256,6 @@ func (a *App) apply(cfg *config.Config) error {
 	return nil
 }
 
-func agents(cfg *config.Config) []auth.Agent {
-	var list []auth.Agent
-	for _, c := range cfg.Agents {
-		list = append(list, auth.Agent{ID: c.ID, Tasks: c.Tasks, Rules: c.Rules, Origin: "config"})
-	}
-	return list
-}
-
 // Grants is all that the credentials allow which calls of the agent for the user
 // can be made with: what a token carries if nobody narrows it. An agent without any here may be one of another process,
 // with a config that this one does not know; its token is then wide, and what it
