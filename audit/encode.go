@@ -41,9 +41,13 @@ func encodeRecord(r Record) ([]byte, error) {
 	f.text("correlation_id", r.CorrelationID)
 	f.text("repeat_of", r.RepeatOf)
 	f.text("agent", r.Agent)
+	f.texts("chain", r.Chain)
 	f.text("user", r.User)
+	f.text("admin", r.Admin)
 	f.text("task", r.Task)
 	f.text("token_id", r.TokenID)
+	f.text("client_id", r.ClientID)
+	f.text("issuer", r.Issuer)
 	f.text("client_name", r.ClientName)
 	f.text("client_version", r.ClientVersion)
 	f.text("transport", r.Transport)
@@ -98,6 +102,21 @@ func (f *fields) text(name, value string) {
 		f.name(name)
 		f.b = appendJSONString(f.b, value)
 	}
+}
+
+func (f *fields) texts(name string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	f.name(name)
+	f.b = append(f.b, '[')
+	for i, value := range values {
+		if i > 0 {
+			f.b = append(f.b, ',')
+		}
+		f.b = appendJSONString(f.b, value)
+	}
+	f.b = append(f.b, ']')
 }
 
 func (f *fields) int(name string, value int64) {

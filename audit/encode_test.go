@@ -43,6 +43,8 @@ func fill(t *rapid.T, v reflect.Value) {
 			value := rapid.MapOf(rapid.String(), rapid.String()).Draw(t, name)
 			raw, _ := json.MarshalIndent(value, "", "  ")
 			f.SetBytes(raw)
+		case []string:
+			f.Set(reflect.ValueOf(rapid.SliceOf(rapid.String()).Draw(t, name)))
 		case Steps:
 			fill(t, f)
 		default:

@@ -25,17 +25,21 @@ type Record struct {
 	Phase Phase     `json:"phase"`
 	Event string    `json:"event,omitempty"` // for PhaseEvent: "token.refused", "agent.suspended", …
 
-	CallID        string `json:"call_id,omitempty"`        // ours, UUIDv7
-	ToolCallID    string `json:"tool_call_id,omitempty"`   // the client's
-	CorrelationID string `json:"correlation_id,omitempty"` // trace id
-	RepeatOf      string `json:"repeat_of,omitempty"`      // the call that did this, where this one came with its idempotency key
-	Agent         string `json:"agent,omitempty"`
-	User          string `json:"user,omitempty"`
-	Task          string `json:"task,omitempty"`
-	TokenID       string `json:"token_id,omitempty"`
-	ClientName    string `json:"client_name,omitempty"`
-	ClientVersion string `json:"client_version,omitempty"`
-	Transport     string `json:"transport,omitempty"` // "http" or "stdio"
+	CallID        string   `json:"call_id,omitempty"`        // ours, UUIDv7
+	ToolCallID    string   `json:"tool_call_id,omitempty"`   // the client's
+	CorrelationID string   `json:"correlation_id,omitempty"` // trace id
+	RepeatOf      string   `json:"repeat_of,omitempty"`      // the call that did this, where this one came with its idempotency key
+	Agent         string   `json:"agent,omitempty"`
+	Chain         []string `json:"chain,omitempty"` // the agents that passed the right to act on, from the nearest to the first
+	User          string   `json:"user,omitempty"`
+	Admin         string   `json:"admin,omitempty"` // who administered
+	Task          string   `json:"task,omitempty"`
+	TokenID       string   `json:"token_id,omitempty"`
+	ClientID      string   `json:"client_id,omitempty"` // of OAuth
+	Issuer        string   `json:"issuer,omitempty"`    // of a token that is not ours
+	ClientName    string   `json:"client_name,omitempty"`
+	ClientVersion string   `json:"client_version,omitempty"`
+	Transport     string   `json:"transport,omitempty"` // "http" or "stdio"
 
 	Service    string `json:"service,omitempty"`
 	Tool       string `json:"tool,omitempty"`

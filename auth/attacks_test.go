@@ -203,10 +203,10 @@ func TestTokenIsRFC9068(t *testing.T) {
 	if err := parsed.Claims(key.Public(), &std, &all); err != nil {
 		t.Fatal(err)
 	}
-	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: issuer, AnyAudience: jwt.Audience{audience}, Subject: "bot", ID: id.TokenID, Time: s.clock.Now()}, 0); err != nil {
+	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: issuer, AnyAudience: jwt.Audience{audience}, Subject: "ann", ID: id.TokenID, Time: s.clock.Now()}, 0); err != nil {
 		t.Error(err)
 	}
-	if all["client_id"] != "bot" || all["scope"] != "crm:contacts.read slack:chat:write" || all["task"] != "follow-up" || all["act"].(map[string]any)["sub"] != "ann" {
+	if all["client_id"] != "bot" || all["scope"] != "crm:contacts.read slack:chat:write" || all["task"] != "follow-up" || all["act"].(map[string]any)["sub"] != "bot" || all["sub_profile"] != "user" {
 		t.Errorf("claims %+v", all)
 	}
 	if id.TokenID[14] != '7' {

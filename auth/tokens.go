@@ -28,6 +28,7 @@ type TokenOptions struct {
 	Agents   *Agents
 	Issuer   string // iss, compared byte by byte
 	Audience string // aud: the URI of this resource server
+	Admin    string // aud of administrators' tokens; empty: there are none
 	Catalogs scope.Catalogs
 	Now      func() time.Time
 	Logger   *slog.Logger
@@ -66,6 +67,8 @@ func NewTokens(ctx context.Context, o TokenOptions) (*Tokens, error) {
 		return nil, errors.New("tokens need a store, a sealer, the agents and a clock")
 	case o.Issuer == "" || o.Audience == "":
 		return nil, errors.New("tokens need an issuer and an audience: set server.public_url")
+	case o.Audience == o.Admin:
+		return nil, errors.New("administrators' tokens need an audience of their own: an agent's would administer")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -75,8 +78,8 @@ func NewTokens(ctx context.Context, o TokenOptions) (*Tokens, error) {
 	if err := t.loadKeys(ctx); err != nil {
 		return nil, err
 	}
-	if t.keys.Load().signing == nil {
-		if err := t.createKey(ctx); err != nil {
+	if len(t.keys.Load().keys) == 0 {
+		if err := t.createKey(ctx, "", t.Now()); err != nil {
 			return nil, err
 		}
 	}
@@ -89,14 +92,17 @@ func NewTokens(ctx context.Context, o TokenOptions) (*Tokens, error) {
 // sweepEvery is how often revocations of expired tokens are removed.
 const sweepEvery = 10 * time.Minute
 
-// Run keeps keys and revocations equal to the store, and removes the revocations
-// that are no longer needed, until ctx ends. What another process revoked is in
-// force within a second.
+// Run keeps keys and revocations equal to the store, renews the signing key when
+// its time has come, and removes what is no longer needed, until ctx ends. What
+// another process revoked is in force within a second.
 func (t *Tokens) Run(ctx context.Context) error {
 	var sweeper sync.WaitGroup
 	defer sweeper.Wait()
 	sweeper.Go(func() {
 		for ctx.Err() == nil {
+			if err := t.rotate(ctx); err != nil && ctx.Err() == nil {
+				t.Logger.Warn("the token signing key could not be renewed; the old one goes on signing, and it will be tried again", "error", err)
+			}
 			pause(ctx, sweepEvery)
 			if err := t.sweep(ctx); err != nil && ctx.Err() == nil {
 				t.Logger.Warn("old revocations could not be removed; they do no harm and will be tried again", "error", err)

@@ -1,13 +1,12 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -26,17 +25,40 @@ const keyPrefix = "token-key/"
 // ever reaches the store as part of a name.
 var keyID = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-// keyring holds every key of the store; the newest one signs.
+// keyring holds every key of the store.
 type keyring struct {
-	public  map[string]ed25519.PublicKey // by kid
-	signing jose.Signer
-	kid     string // of the signing key
+	public map[string]ed25519.PublicKey // by kid
+	keys   []tokenKey                   // the one that signs last in front
 }
+
+// tokenKey is one key.
+type tokenKey struct {
+	kid    string
+	from   time.Time // when it begins to sign
+	signer jose.Signer
+}
+
+// signing is the key that signs at a time: the newest that has begun, or the one
+// that begins first.
+func (k *keyring) signing(now time.Time) tokenKey {
+	for _, key := range k.keys {
+		if !key.from.After(now) {
+			return key
+		}
+	}
+	if len(k.keys) == 0 {
+		return tokenKey{}
+	}
+	return k.keys[len(k.keys)-1]
+}
+
+func (t *Tokens) signer() jose.Signer { return t.keys.Load().signing(t.Now()).signer }
 
 // keyRecord is what lies sealed under token-key/<kid>.
 type keyRecord struct {
 	Created time.Time `json:"created"`
-	Seed    []byte    `json:"seed"` // RFC 8032, section 5.1.5: 32 bytes
+	From    time.Time `json:"from,omitzero"` // when it begins to sign; zero: when it was made
+	Seed    []byte    `json:"seed"`          // RFC 8032, section 5.1.5: 32 bytes
 }
 
 // header is the one JWS header that tokens have, as the signer writes it.
@@ -86,30 +108,28 @@ func (t *Tokens) loadKeys(ctx context.Context) error {
 // readKeys does so for a caller that holds reload.
 func (t *Tokens) readKeys(ctx context.Context) error {
 	next := &keyring{public: map[string]ed25519.PublicKey{}}
-	var newest time.Time
 	var broken error
 	err := store.Each(ctx, t.Store, keyPrefix, func(item store.Item) error {
-		kid, created, key, err := t.openKey(item)
+		kid, from, key, err := t.openKey(item)
 		if err != nil {
 			broken = err
 			t.Logger.Warn("a token signing key was left out", "error", err)
 			return nil
 		}
-		next.public[kid] = key.Public().(ed25519.PublicKey)
-		if next.signing == nil || created.After(newest) || created.Equal(newest) && kid > next.kid {
-			signer, err := newSigner(kid, key)
-			if err != nil {
-				broken = err
-				return nil
-			}
-			newest, next.kid, next.signing = created, kid, signer
+		signer, err := newSigner(kid, key)
+		if err != nil {
+			broken = err
+			return nil
 		}
+		next.public[kid] = key.Public().(ed25519.PublicKey)
+		next.keys = append(next.keys, tokenKey{kid, from, signer})
 		return nil
 	})
+	slices.SortFunc(next.keys, func(a, b tokenKey) int { return cmp.Or(b.from.Compare(a.from), strings.Compare(b.kid, a.kid)) })
 	switch {
 	case err != nil:
 		return fmt.Errorf("the token signing keys could not be read: %w", err)
-	case next.signing == nil && broken != nil:
+	case len(next.keys) == 0 && broken != nil:
 		return broken
 	}
 	old := t.keys.Swap(next)
@@ -119,7 +139,7 @@ func (t *Tokens) readKeys(ctx context.Context) error {
 	return nil
 }
 
-func (t *Tokens) openKey(item store.Item) (kid string, created time.Time, key ed25519.PrivateKey, err error) {
+func (t *Tokens) openKey(item store.Item) (kid string, from time.Time, key ed25519.PrivateKey, err error) {
 	kid = strings.TrimPrefix(item.Key, keyPrefix)
 	plain, err := t.Sealer.Open(item.Value, item.Key, item.Version)
 	if err != nil {
@@ -135,51 +155,10 @@ func (t *Tokens) openKey(item store.Item) (kid string, created time.Time, key ed
 	if want, err := thumbprint(key.Public().(ed25519.PublicKey)); err != nil || want != kid {
 		return "", time.Time{}, nil, fmt.Errorf("the token signing key %.8s… stands under the wrong name: remove the record %s", kid, clip(item.Key, 80))
 	}
-	return kid, r.Created, key, nil
-}
-
-// createKey makes the first key, unless another process has. A lease decides who
-// does; its fencing holds even if this process is stopped in the middle.
-func (t *Tokens) createKey(ctx context.Context) error {
-	lease, err := t.Store.Lease(ctx, "token-key", 15*time.Second)
-	if err != nil {
-		return fmt.Errorf("no token signing key could be made: %w", err)
+	if r.From.IsZero() {
+		r.From = r.Created
 	}
-	defer func() { _ = lease.Release(context.WithoutCancel(ctx)) }()
-	if err := t.loadKeys(ctx); err != nil || t.keys.Load().signing != nil {
-		return err
-	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return err
-	}
-	kid, err := thumbprint(public)
-	if err != nil {
-		return err
-	}
-	plain, err := json.Marshal(keyRecord{Created: t.Now().UTC(), Seed: private.Seed()})
-	if err != nil {
-		return err
-	}
-	defer clear(plain)
-	item := store.Item{Key: keyPrefix + kid, Version: 1}
-	if item.Value, err = t.Sealer.Seal(plain, item.Key, item.Version); err != nil {
-		return fmt.Errorf("the token signing key could not be sealed: %w", err)
-	}
-	err = t.Store.Put(ctx, item, lease)
-	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
-		return fmt.Errorf("the token signing key could not be stored: %w", err)
-	}
-	// A lost lease means that somebody else makes the key: it is there, or the
-	// next start finds none.
-	if err := t.loadKeys(ctx); err != nil {
-		return err
-	}
-	if t.keys.Load().signing == nil {
-		return errors.New("no token signing key could be made: another process was about to and did not finish; start again")
-	}
-	t.Logger.Info("made a token signing key", "kid", t.keys.Load().kid)
-	return nil
+	return kid, r.From, key, nil
 }
 
 // publicKey finds the key that a token names. A kid that is not known may belong

@@ -37,28 +37,47 @@ func CheckTTL(ttl time.Duration) error {
 // Request asks for a token.
 type Request struct {
 	Agent  string
-	User   string        // the person it acts for; may be empty; at most 256 bytes
+	User   string        // the person it acts for; may be empty; at most 512 bytes
 	Task   string        // a task of the agent; may be empty
 	Client string        // OAuth client id; empty: the agent's id
 	Grants scope.Grants  // nil: all that the task needs; without a task: everything
 	TTL    time.Duration // 0: DefaultTTL
+	Chain  []string      // see Identity; at most MaxChain
+	Key    string        // see Identity
+	Grant  string        // the consent that it comes from, for RevokeGrant; may be empty
 }
 
-// claims is the payload. sub is the agent: policy, credentials and the audit log
-// are about agents. The person for whom it acts stands in act.sub: the actor
-// chain of RFC 8693, section 4.1, read in the direction that a tool server needs,
-// from the program that calls to the person behind it.
+// MaxChain bounds how many agents can have passed a right on.
+const MaxChain = 4
+
+// claims is the payload. sub is on whose behalf the token acts (a person, or the
+// agent itself), and act is who acts: RFC 8693, section 4.1, the present actor
+// outside and those before it inside.
 type claims struct {
 	jwt.Claims
-	ClientID string `json:"client_id"`
-	Scope    string `json:"scope"` // RFC 8693, section 4.2, each word prefixed by its service
-	Task     string `json:"task,omitempty"`
-	Act      *actor `json:"act,omitempty"`
+	ClientID string        `json:"client_id"`
+	Scope    string        `json:"scope"` // RFC 8693, section 4.2, each word prefixed by its service
+	Profile  string        `json:"sub_profile"`
+	Act      *actor        `json:"act,omitempty"`
+	Confirm  *confirmation `json:"cnf,omitempty"`
+	Task     string        `json:"task,omitempty"`
+	Grant    string        `json:"grant_id,omitempty"`
 }
 
 type actor struct {
 	Subject string `json:"sub"`
+	Act     *actor `json:"act,omitempty"`
 }
+
+type confirmation struct {
+	Thumbprint string `json:"jkt"` // RFC 9449, section 6.1
+}
+
+// What a token's sub is: the words of draft-mora-oauth-entity-profiles.
+const (
+	profileUser  = "user"
+	profileAgent = "ai_agent"
+)
 
 // Mint makes a token. What it grants is what was asked for, narrowed to what the
 // task needs; without a wish and without a task it is read-write on every
@@ -73,37 +92,62 @@ func (t *Tokens) Mint(_ context.Context, r Request) (string, Identity, error) {
 	if err != nil {
 		return "", Identity{}, err
 	}
+	if r.Client == "" {
+		r.Client = agent.ID
+	}
+	c := claims{Scope: grants.String(), Task: r.Task}
+	c.Subject, c.Profile, c.Act = subject(r)
+	token, err := t.sign(&c, t.Audience, r)
+	if err != nil {
+		return "", Identity{}, err
+	}
+	id, ok := c.identity(grants)
+	if !ok {
+		return "", Identity{}, errors.New("the token would name nobody")
+	}
+	return token, id, nil
+}
+
+// subject is what a token says of whom it is about and who acts.
+func subject(r Request) (sub, profile string, act *actor) {
+	acting := append([]string{r.Agent}, r.Chain...)
+	sub, profile = r.User, profileUser
+	if sub == "" {
+		last := len(acting) - 1
+		sub, profile, acting = acting[last], profileAgent, acting[:last]
+	}
+	for _, name := range slices.Backward(acting) {
+		act = &actor{name, act}
+	}
+	return sub, profile, act
+}
+
+// sign completes the claims and signs them.
+func (t *Tokens) sign(c *claims, audience string, r Request) (string, error) {
 	ttl := r.TTL
 	if ttl == 0 {
 		ttl = DefaultTTL
 	}
-	now := t.issueTime(r.Agent)
+	now := t.issueTime(bearers(r.Agent, r.Chain, r.User, r.Client))
 	jti, err := newTokenID(now)
 	if err != nil {
-		return "", Identity{}, err
+		return "", err
 	}
 	expires := now.Add(ttl).Truncate(time.Second)
-	c := claims{
-		Claims: jwt.Claims{
-			Issuer: t.Issuer, Subject: agent.ID, Audience: jwt.Audience{t.Audience}, ID: jti,
-			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(expires),
-		},
-		ClientID: r.Client, Scope: grants.String(), Task: r.Task,
+	c.Issuer, c.Audience, c.ID = t.Issuer, jwt.Audience{audience}, jti
+	c.IssuedAt, c.NotBefore, c.Expiry = jwt.NewNumericDate(now), jwt.NewNumericDate(now), jwt.NewNumericDate(expires)
+	c.ClientID, c.Grant = r.Client, r.Grant
+	if r.Key != "" {
+		c.Confirm = &confirmation{r.Key}
 	}
-	if c.ClientID == "" {
-		c.ClientID = agent.ID
-	}
-	if r.User != "" {
-		c.Act = &actor{r.User}
-	}
-	token, err := jwt.Signed(t.keys.Load().signing).Claims(c).Serialize()
+	token, err := jwt.Signed(t.signer()).Claims(c).Serialize()
 	switch {
 	case err != nil:
-		return "", Identity{}, fmt.Errorf("the token could not be signed: %w", err)
+		return "", fmt.Errorf("the token could not be signed: %w", err)
 	case len(token) > maxToken:
-		return "", Identity{}, fmt.Errorf("the token would have %d bytes, at most %d are accepted: ask for fewer scopes", len(token), maxToken)
+		return "", fmt.Errorf("the token would have %d bytes, at most %d are accepted: ask for fewer scopes", len(token), maxToken)
 	}
-	return token, c.identity(grants), nil
+	return token, nil
 }
 
 func (t *Tokens) mintFor(r Request) (Agent, error) {
@@ -114,17 +158,35 @@ func (t *Tokens) mintFor(r Request) (Agent, error) {
 	case agent.Suspended:
 		return Agent{}, fmt.Errorf("agent %q is suspended: resume it with `toolvault agent resume %s`", agent.ID, agent.ID)
 	}
+	if len(r.Chain) > MaxChain {
+		return Agent{}, fmt.Errorf("a right was passed on %d times, and %d is the most", len(r.Chain), MaxChain)
+	}
+	for _, id := range r.Chain {
+		if before, ok := t.Agents.Get(id); !ok || before.Suspended || id == r.Agent {
+			return Agent{}, fmt.Errorf("agent %q cannot act for %q: that one is not known, suspended, or the same", agent.ID, clip(id, 80))
+		}
+	}
+	return agent, checkRequest(r)
+}
+
+// maxName bounds the name of a user or a client in a token, in bytes.
+const maxName = 512
+
+func checkRequest(r Request) error {
 	if r.TTL != 0 {
 		if err := CheckTTL(r.TTL); err != nil {
-			return Agent{}, err
+			return err
 		}
 	}
-	for what, text := range map[string]string{"user": r.User, "client": r.Client} {
-		if len(text) > 256 || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-			return Agent{}, fmt.Errorf("the %s of a token is at most 256 bytes of plain text, without control characters", what)
+	if r.Key != "" && !keyID.MatchString(r.Key) {
+		return errors.New("the key of a token is named by its SHA-256 thumbprint, 43 characters of base64url")
+	}
+	for what, text := range map[string]string{"user": r.User, "client": r.Client, "grant": r.Grant} {
+		if len(text) > maxName || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+			return fmt.Errorf("the %s of a token is at most %d bytes of plain text, without control characters", what, maxName)
 		}
 	}
-	return agent, nil
+	return nil
 }
 
 // grants computes what the token allows, in the form that its text will be read
@@ -168,15 +230,37 @@ func (t *Tokens) grants(agent Agent, r Request) (scope.Grants, error) {
 	return parsed, nil
 }
 
-func (c *claims) identity(grants scope.Grants) Identity {
-	id := Identity{
-		Agent: c.Subject, Task: c.Task, Client: c.ClientID, TokenID: c.ID,
-		Grants: grants, Expires: c.Expiry.Time().UTC(),
+// identity is who the claims say calls; not ok if they say nothing clear.
+func (c *claims) identity(grants scope.Grants) (id Identity, ok bool) {
+	id = Identity{
+		Task: c.Task, Client: c.ClientID, TokenID: c.ID, Grants: grants, Expires: c.Expiry.Time().UTC(),
 	}
-	if c.Act != nil {
-		id.User = c.Act.Subject
+	if c.Confirm != nil {
+		id.Key = c.Confirm.Thumbprint
 	}
-	return id
+	var acting []string
+	for a := c.Act; a != nil; a = a.Act {
+		if len(acting) > MaxChain {
+			return Identity{}, false
+		}
+		acting = append(acting, a.Subject)
+	}
+	switch c.Profile {
+	case profileUser:
+		id.User = c.Subject
+	case profileAgent:
+		acting = append(acting, c.Subject)
+	default:
+		return Identity{}, false
+	}
+	if len(acting) == 0 || len(acting) > MaxChain+1 || slices.Contains(acting, "") {
+		return Identity{}, false
+	}
+	id.Agent = acting[0]
+	if len(acting) > 1 {
+		id.Chain = acting[1:]
+	}
+	return id, true
 }
 
 // newTokenID is a UUIDv7 (RFC 9562, section 5.7) of the given time: iat counts

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,11 +14,46 @@ import (
 )
 
 // Revocations stand in the store under revoked/<jti> and, for all tokens that an
-// agent had at a time, under revoked/agent/<id>, until those tokens have expired.
+// agent, a person or a client had at a time, or that come from one consent, under
+// revoked/agent/<id>, revoked/user/<hash>, revoked/client/<hash> and
+// revoked/grant/<hash>, until those tokens have expired. Names that are not ours to
+// choose are hashed: they may hold anything.
 const (
 	revokedPrefix = "revoked/"
 	revokedAgent  = "agent/"
+	revokedUser   = "user/"
+	revokedClient = "client/"
+	revokedGrant  = "grant/"
 )
+
+func hashedName(kind, name string) string {
+	if name == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(name))
+	return kind + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func grantName(id string) string { return hashedName(revokedGrant, id) }
+
+// bearers are the names under which the tokens of an identity can be voided
+// together.
+func bearers(agent string, chain []string, user, client string) []string {
+	names := make([]string, 0, 3+len(chain))
+	if agent != "" {
+		names = append(names, revokedAgent+agent)
+	}
+	for _, id := range chain {
+		names = append(names, revokedAgent+id)
+	}
+	if user != "" {
+		names = append(names, hashedName(revokedUser, user))
+	}
+	if client != "" {
+		names = append(names, hashedName(revokedClient, client))
+	}
+	return names
+}
 
 type revocation struct {
 	Until  time.Time `json:"until"`           // the record is of no use afterwards
@@ -41,8 +78,31 @@ func (t *Tokens) RevokeAgent(ctx context.Context, agent string) error {
 	if _, ok := t.Agents.Get(agent); !ok {
 		return t.Agents.unknown(agent)
 	}
+	return t.revokeAll(ctx, revokedAgent+agent)
+}
+
+// RevokeUser voids all tokens with which agents act for a person now, and the
+// person's own as an administrator.
+func (t *Tokens) RevokeUser(ctx context.Context, user string) error {
+	return t.revokeAll(ctx, hashedName(revokedUser, user))
+}
+
+// RevokeClient voids all tokens that an OAuth client has now.
+func (t *Tokens) RevokeClient(ctx context.Context, client string) error {
+	return t.revokeAll(ctx, hashedName(revokedClient, client))
+}
+
+// RevokeGrant voids all tokens that come from one consent, for good.
+func (t *Tokens) RevokeGrant(ctx context.Context, grant string) error {
+	return t.revokeAll(ctx, grantName(grant))
+}
+
+func (t *Tokens) revokeAll(ctx context.Context, name string) error {
+	if name == "" {
+		return errors.New("nobody is named whose tokens are to be voided")
+	}
 	now := t.Now().UTC().Truncate(time.Millisecond)
-	return t.revoke(ctx, revokedAgent+agent, revocation{Until: now.Add(MaxTTL + time.Second), Before: now})
+	return t.revoke(ctx, name, revocation{Until: now.Add(MaxTTL + time.Second), Before: now})
 }
 
 func (t *Tokens) revoke(ctx context.Context, name string, r revocation) error {
@@ -109,22 +169,32 @@ func (t *Tokens) isRevoked(v *verified) bool {
 	if _, ok := t.revoked[v.identity.TokenID]; ok {
 		return true
 	}
-	r, ok := t.revoked[v.agentKey]
-	return ok && !v.issued.After(r.Before)
+	if _, ok := t.revoked[v.grant]; ok && v.grant != "" {
+		return true
+	}
+	for _, name := range v.holders {
+		if r, ok := t.revoked[name]; ok && !v.issued.After(r.Before) {
+			return true
+		}
+	}
+	return false
 }
 
-// issueTime is now, or just after all tokens of the agent were voided: a new one
-// must not fall into the same millisecond.
-func (t *Tokens) issueTime(agent string) time.Time {
+// issueTime is now, or just after all tokens of one of the bearers were voided: a
+// new one must not fall into the same millisecond.
+func (t *Tokens) issueTime(bearers []string) time.Time {
 	now := t.Now()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if r, ok := t.revoked[revokedAgent+agent]; ok && !now.Truncate(time.Millisecond).After(r.Before) {
-		if next := r.Before.Add(time.Millisecond); next.Sub(now) < leeway {
-			return next
+	at := now
+	for _, name := range bearers {
+		if r, ok := t.revoked[name]; ok && !at.Truncate(time.Millisecond).After(r.Before) {
+			if next := r.Before.Add(time.Millisecond); next.Sub(now) < leeway {
+				at = next
+			}
 		}
 	}
-	return now
+	return at
 }
 
 // The three below hold writing across what they read, so that what this process
@@ -179,9 +249,9 @@ func (t *Tokens) sweep(ctx context.Context) error {
 		return err
 	}
 	for _, item := range old {
-		remove := t.Store.Forget // a token's id is never used again
-		if strings.HasPrefix(item.Key, revokedPrefix+revokedAgent) {
-			remove = t.Store.Delete
+		remove := t.Store.Delete
+		if _, ok := issued(strings.TrimPrefix(item.Key, revokedPrefix)); ok {
+			remove = t.Store.Forget // a token's id is never used again
 		}
 		err := remove(ctx, item.Key, item.Version)
 		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {

@@ -53,7 +53,8 @@ func (t *Tokens) Authenticate(ctx context.Context, bearer string) (Identity, err
 // verified is a token whose signature and claims have been checked.
 type verified struct {
 	identity Identity
-	agentKey string // in Tokens.revoked
+	holders  []string // whose tokens can be voided together: names in Tokens.revoked
+	grant    string   // likewise, of the consent
 	issued   time.Time
 	starts   time.Time
 }
@@ -67,63 +68,86 @@ func (t *Tokens) standing(v *verified) string {
 	if now.Add(leeway).Before(v.starts) {
 		return reasonEarly
 	}
-	agent, ok := t.Agents.Get(v.identity.Agent)
-	switch {
-	case !ok:
-		return reasonGone
-	case agent.Suspended:
-		return reasonSuspended
-	case v.issued.Before(agent.Created):
-		return reasonGone // it belonged to an earlier agent of that name
-	case t.isRevoked(v):
+	for i := -1; i < len(v.identity.Chain); i++ {
+		id := v.identity.Agent
+		if i >= 0 {
+			id = v.identity.Chain[i]
+		}
+		agent, ok := t.Agents.Get(id)
+		switch {
+		case !ok:
+			return reasonGone
+		case agent.Suspended:
+			return reasonSuspended
+		case v.issued.Before(agent.Created):
+			return reasonGone // it belonged to an earlier agent of that name
+		}
+	}
+	if t.isRevoked(v) {
 		return reasonRevoked
 	}
 	return ""
 }
 
 func (t *Tokens) verify(ctx context.Context, bearer string) (*verified, error) {
-	header, rest, ok := strings.Cut(bearer, ".")
-	if !ok || strings.Count(rest, ".") != 1 || strings.IndexFunc(rest, notBase64URL) >= 0 {
-		return nil, refused(reasonForeign)
-	}
-	kid, ok := headerKey(header)
-	if !ok {
-		return nil, refused(reasonForeign)
-	}
-	key, ok := t.publicKey(ctx, kid)
-	if !ok {
-		return nil, refused(reasonForeign)
-	}
-	signed, err := jose.ParseSignedCompact(bearer, []jose.SignatureAlgorithm{jose.EdDSA})
+	c, at, err := t.read(ctx, bearer, t.Audience)
 	if err != nil {
-		return nil, refused(reasonForeign)
-	}
-	payload, err := signed.Verify(key)
-	if err != nil {
-		return nil, refused(reasonForeign)
-	}
-	var c claims
-	if err := json.Unmarshal(payload, &c); err != nil || c.Expiry == nil || c.NotBefore == nil || c.Subject == "" {
-		return nil, refused(reasonForeign)
-	}
-	switch {
-	case c.Issuer != t.Issuer:
-		return nil, refused(reasonForeign)
-	case len(c.Audience) != 1 || c.Audience[0] != t.Audience:
-		return nil, refused(reasonAudience)
-	}
-	at, ok := issued(c.ID)
-	if !ok {
-		return nil, refused(reasonForeign)
-	}
-	if !t.Now().Before(c.Expiry.Time()) {
-		return nil, refused(reasonExpired) // before its scope, which may have gone since
+		return nil, err
 	}
 	grants, err := t.Catalogs.ParseGrants(c.Scope)
 	if err != nil {
 		return nil, refused(reasonScope)
 	}
-	return &verified{identity: c.identity(grants), agentKey: revokedAgent + c.Subject, issued: at, starts: c.NotBefore.Time()}, nil
+	id, ok := c.identity(grants)
+	if !ok {
+		return nil, refused(reasonForeign)
+	}
+	return &verified{
+		identity: id, holders: bearers(id.Agent, id.Chain, id.User, id.Client), grant: grantName(c.Grant), issued: at, starts: c.NotBefore.Time(),
+	}, nil
+}
+
+// read checks the signature and the times of a token of ours for an audience, and
+// returns what it says and when it was issued.
+func (t *Tokens) read(ctx context.Context, bearer, audience string) (*claims, time.Time, error) {
+	header, rest, ok := strings.Cut(bearer, ".")
+	if !ok || strings.Count(rest, ".") != 1 || strings.IndexFunc(rest, notBase64URL) >= 0 {
+		return nil, time.Time{}, refused(reasonForeign)
+	}
+	kid, ok := headerKey(header)
+	if !ok {
+		return nil, time.Time{}, refused(reasonForeign)
+	}
+	key, ok := t.publicKey(ctx, kid)
+	if !ok {
+		return nil, time.Time{}, refused(reasonForeign)
+	}
+	signed, err := jose.ParseSignedCompact(bearer, []jose.SignatureAlgorithm{jose.EdDSA})
+	if err != nil {
+		return nil, time.Time{}, refused(reasonForeign)
+	}
+	payload, err := signed.Verify(key)
+	if err != nil {
+		return nil, time.Time{}, refused(reasonForeign)
+	}
+	var c claims
+	if err := json.Unmarshal(payload, &c); err != nil || c.Expiry == nil || c.NotBefore == nil || c.Subject == "" {
+		return nil, time.Time{}, refused(reasonForeign)
+	}
+	switch {
+	case c.Issuer != t.Issuer:
+		return nil, time.Time{}, refused(reasonForeign)
+	case audience == "" || len(c.Audience) != 1 || c.Audience[0] != audience:
+		return nil, time.Time{}, refused(reasonAudience)
+	}
+	at, ok := issued(c.ID)
+	if !ok {
+		return nil, time.Time{}, refused(reasonForeign)
+	}
+	if !t.Now().Before(c.Expiry.Time()) {
+		return nil, time.Time{}, refused(reasonExpired) // before its scope, which may have gone since
+	}
+	return &c, at, nil
 }
 
 func notBase64URL(r rune) bool {

@@ -53,7 +53,7 @@ func (g *Gateway) choice(id auth.Identity, b *bound) choice {
 	if len(c.all) == 0 {
 		return c
 	}
-	policy := g.policy(id.Agent)
+	policy := g.rules(id)
 	left := make([]string, 0, len(c.all))
 	for _, name := range c.all {
 		if (c.only == "" || c.only == name) && !policy.Refuses(b.schema.Name, name) {

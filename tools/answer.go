@@ -136,7 +136,7 @@ func (c *passage) record(phase audit.Phase) audit.Record {
 	r := audit.Record{
 		Time: c.g.Now().UTC(), Phase: phase,
 		CallID: c.callID, ToolCallID: text(c.call.ToolCallID), CorrelationID: text(c.call.CorrelationID),
-		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task, TokenID: c.id.TokenID,
+		Agent: c.id.Agent, Chain: c.id.Chain, User: c.id.User, Task: c.id.Task, TokenID: c.id.TokenID, ClientID: c.id.Client, Issuer: c.id.Issuer,
 		ClientName: text(c.call.Client.Name), ClientVersion: text(c.call.Client.Version), Transport: c.call.Transport,
 		Tool: text(c.call.Tool), Rule: text(c.rule), CredentialID: c.decl.ID, RepeatOf: c.repeatOf,
 		Account: c.account, AccountLabel: c.label,

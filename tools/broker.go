@@ -235,7 +235,7 @@ func (c *passage) pick(held []vault.Declaration, needs []scope.Need) *fault.Erro
 // can call whatever it reaches, with any arguments: so no tool that it reaches may
 // be one that a rule restricts.
 func (c *passage) ruled(ctx context.Context, ask ReleaseRequest, needs []scope.Need) *fault.Error {
-	policy := c.g.policy(c.id.Agent)
+	policy := c.g.rules(c.id)
 	in := auth.Input{
 		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task, Tool: releasing(c.bound.service.Name), Service: c.bound.service.Name,
 		Args: map[string]any{"scope": ask.Scope, auth.Account: c.decl.Account}, Now: c.start,

@@ -160,7 +160,7 @@ func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
 	}
 	// To ask for a scope is to say that there is such a tool: only where nothing
 	// but the token stands between the caller and the tool.
-	if g.hides(id.Agent, b) {
+	if g.hides(id, b) {
 		return "", false
 	}
 	if _, ok := g.offer(id, b); ok {

@@ -108,17 +108,26 @@ func (o *offers) dreaded(agent string, b *bound) bool {
 // the identity to have it.
 func (g *Gateway) nameable(id auth.Identity, b *bound) bool {
 	o := g.offers.Load()
-	if b.own != nil || !o.dreaded(id.Agent, b) || !o.chosen(id.Agent, b) || g.policy(id.Agent).Hides(b.schema.Name) || !id.Grants.AllowsAny(b.template) {
+	if b.own != nil || !o.dreaded(id.Agent, b) || !o.chosen(id.Agent, b) || g.rules(id).Hides(b.schema.Name) || !id.Grants.AllowsAny(b.template) {
 		return false
 	}
 	_, ok := g.offer(id, b)
 	return ok
 }
 
-// hides reports whether a tool is as if it did not exist for an agent, whatever
+// hides reports whether a tool is as if it did not exist for an identity, whatever
 // its token and its credentials allow.
-func (g *Gateway) hides(agent string, b *bound) bool {
-	return !g.offers.Load().have(agent, b) || g.policy(agent).Hides(b.schema.Name)
+func (g *Gateway) hides(id auth.Identity, b *bound) bool {
+	o := g.offers.Load()
+	if !o.have(id.Agent, b) {
+		return true
+	}
+	for _, agent := range id.Chain {
+		if b.own == nil && !o.have(agent, b) {
+			return true
+		}
+	}
+	return g.rules(id).Hides(b.schema.Name)
 }
 
 // reachable is the tool as the identity may call it: granted by its token and by
@@ -127,7 +136,7 @@ func (g *Gateway) hides(agent string, b *bound) bool {
 // matter here; it changes the answer of a call instead.
 func (g *Gateway) reachable(id auth.Identity, b *bound) (schemas.Tool, bool) {
 	switch {
-	case b == nil || g.hides(id.Agent, b):
+	case b == nil || g.hides(id, b):
 		return schemas.Tool{}, false
 	case b.own != nil:
 		return g.ownTool(id, b), true

@@ -107,7 +107,7 @@ func (g *Gateway) Direct(id auth.Identity, call Call) Call {
 		return call
 	}
 	file := g.catalogue.Load().tools[callTool]
-	if file == nil || g.hides(id.Agent, file) {
+	if file == nil || g.hides(id, file) {
 		return call // there is no such tool for this agent
 	}
 	if _, err := file.schema.Validate(call.Arguments); err != nil {

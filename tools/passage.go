@@ -74,7 +74,7 @@ func (c *passage) tick(step *float64) {
 }
 
 func (c *passage) find() *fault.Error {
-	if c.bound == nil || c.g.hides(c.id.Agent, c.bound) {
+	if c.bound == nil || c.g.hides(c.id, c.bound) {
 		c.bound = nil
 		return c.unknown()
 	}
@@ -112,15 +112,15 @@ func (c *passage) validate() *fault.Error {
 // credential's and the rules of the agent's policy, each of which must allow.
 func (c *passage) authorize(ctx context.Context) *fault.Error {
 	defer c.tick(&c.ms.Policy)
-	if !c.g.Active(c.id.Agent) {
-		return fault.New(fault.NotPermitted, "Agent %s is suspended or was removed. An admin can let it in again (toolvault agent resume).", c.id.Agent)
+	if agent := c.g.idle(c.id); agent != "" {
+		return fault.New(fault.NotPermitted, "Agent %s is suspended or was removed. An admin can let it in again (toolvault agent resume).", agent)
 	}
 	if c.bound.own == nil {
 		if failure := c.granted(); failure != nil {
 			return failure
 		}
 	}
-	decision := c.g.policy(c.id.Agent).Decide(ctx, auth.Input{
+	decision := c.g.rules(c.id).Decide(ctx, auth.Input{
 		Agent: c.id.Agent, User: c.id.User, Task: c.id.Task,
 		Tool: c.bound.schema.Name, Service: c.bound.service.Name, Args: c.args.Map, Now: c.start,
 	})

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"toolvault/auth"
 	"toolvault/tools/transport"
 )
 
@@ -51,7 +52,7 @@ func run(ctx context.Context, listen string) error {
 	}
 	defer func() { _ = errors.Join(s.log.Close(), s.store.Close()) }()
 	handler, err := transport.NewHTTP(transport.Options{
-		Gateway: s.gateway, Auth: s.tokens, Name: "toolvault-conformance", Version: "1", PublicURL: publicURL,
+		Gateway: s.gateway, Auth: &auth.Guard{Tokens: s.tokens}, Name: "toolvault-conformance", Version: "1", PublicURL: publicURL,
 		Logger: logger, Configure: addFixtures,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"toolvault/auth"
+	"toolvault/auth/dpop"
 	"toolvault/vault/store"
 )
 
@@ -19,8 +21,9 @@ const maxToken = 8 << 10 // bytes of a bearer token
 
 // resource is this server as OAuth 2.0 sees it: a protected resource.
 type resource struct {
-	public *url.URL // nil: the address of the connection
-	scopes func() []string
+	public  *url.URL // nil: the address of the connection
+	scopes  func() []string
+	servers []string // that issue tokens; empty: this one
 }
 
 // base is the URL under which the request's client knows the server, without
@@ -57,12 +60,18 @@ func (p resource) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The metadata is read with GET.", http.StatusMethodNotAllowed)
 		return
 	}
+	servers := p.servers
+	if len(servers) == 0 {
+		servers = []string{p.base(r).String()}
+	}
 	body, err := json.Marshal(struct {
-		Resource string   `json:"resource"`
-		Servers  []string `json:"authorization_servers"`
-		Scopes   []string `json:"scopes_supported,omitempty"`
-		Methods  []string `json:"bearer_methods_supported"`
-	}{p.id(r), []string{p.base(r).String()}, p.scope(), []string{"header"}})
+		Resource   string   `json:"resource"`
+		Name       string   `json:"resource_name"`
+		Servers    []string `json:"authorization_servers"`
+		Scopes     []string `json:"scopes_supported,omitempty"`
+		Methods    []string `json:"bearer_methods_supported"`
+		Algorithms []string `json:"dpop_signing_alg_values_supported"`
+	}{p.id(r), "toolvault", servers, p.scope(), []string{"header"}, dpop.Algorithms()})
 	if err != nil {
 		http.Error(w, "The metadata could not be written.", http.StatusInternalServerError)
 		return
@@ -76,6 +85,7 @@ func (p resource) serveMetadata(w http.ResponseWriter, r *http.Request) {
 // 5.1). Only a call that lacks a scope is told one: to name all that there are
 // would have clients ask for every right. The metadata lists them.
 type challenge struct {
+	scheme      string // "": Bearer
 	code        string // error; empty if no token was sent
 	description string
 	scope       string
@@ -84,7 +94,7 @@ type challenge struct {
 // refuse answers with a challenge.
 func (p resource) refuse(w http.ResponseWriter, r *http.Request, status int, c challenge, a answer) {
 	var b strings.Builder
-	b.WriteString("Bearer ")
+	b.WriteString(cmp.Or(c.scheme, auth.SchemeBearer) + " ")
 	if c.code != "" {
 		b.WriteString(`error="` + quotable(c.code) + `", `)
 		if c.description != "" {
@@ -93,6 +103,9 @@ func (p resource) refuse(w http.ResponseWriter, r *http.Request, status int, c c
 	}
 	if c.scope != "" {
 		b.WriteString(`scope="` + quotable(c.scope) + `", `)
+	}
+	if c.scheme == auth.SchemeDPoP {
+		b.WriteString(`algs="` + strings.Join(dpop.Algorithms(), " ") + `", `)
 	}
 	b.WriteString(`resource_metadata="` + quotable(p.metadataURL(r)) + `"`)
 	w.Header().Set("WWW-Authenticate", b.String())
@@ -111,28 +124,36 @@ func quotable(s string) string {
 	}, s)
 }
 
-// bearer takes the token out of the Authorization header, the only place where
+// presented takes the token out of the Authorization header, the only place where
 // one may be. A reason other than empty says why there is none.
-func bearer(r *http.Request) (token, reason string) {
+func (p resource) presented(r *http.Request) (t auth.Presented, reason string) {
 	if r.URL.RawQuery != "" && queryToken(r.URL) {
-		return "", RefusedQueryToken
+		return t, RefusedQueryToken
 	}
 	values := r.Header["Authorization"]
 	switch {
 	case len(values) == 0:
-		return "", RefusedNoToken
+		return t, RefusedNoToken
 	case len(values) > 1:
-		return "", RefusedTwoTokens
+		return t, RefusedTwoTokens
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", RefusedNoToken
+	switch {
+	case strings.EqualFold(scheme, auth.SchemeBearer):
+		t.Scheme = auth.SchemeBearer
+	case strings.EqualFold(scheme, auth.SchemeDPoP):
+		t.Scheme, t.Proofs = auth.SchemeDPoP, r.Header["Dpop"]
+	default:
+		return t, RefusedNoToken
 	}
-	token = strings.TrimLeft(token, " ")
-	if !wellFormed(token) {
-		return "", RefusedToken
+	t.Token = strings.TrimLeft(token, " ")
+	if !wellFormed(t.Token) {
+		return t, RefusedToken
 	}
-	return token, ""
+	if t.Scheme == auth.SchemeDPoP {
+		t.Method, t.URL = r.Method, p.base(r).String()+r.URL.EscapedPath()
+	}
+	return t, ""
 }
 
 // queryToken reports whether the URL carries a token, also in a query that cannot
@@ -167,7 +188,7 @@ func wellFormed(token string) bool {
 
 // authenticate tells who sent the request. If it cannot, it has answered.
 func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Identity, bool) {
-	token, reason := bearer(r)
+	token, reason := h.resource.presented(r)
 	switch reason {
 	case "":
 	case RefusedNoToken:
@@ -185,9 +206,12 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Ide
 		return auth.Identity{}, false
 	}
 	id, err := h.Auth.Authenticate(r.Context(), token)
+	var proof *dpop.Error
 	switch {
 	case err == nil:
 		return id, true
+	case errors.As(err, &proof):
+		h.unproved(w, r, proof)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		h.Logger.Error("tokens cannot be checked", "error", err)
 		w.Header().Set("Retry-After", "5")
@@ -199,6 +223,21 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Ide
 		h.unauthorized(w, r)
 	}
 	return auth.Identity{}, false
+}
+
+// unproved refuses a proof of possession (RFC 9449 section 7.1), with the nonce to
+// use where that is all that it lacks (section 9).
+func (h *handler) unproved(w http.ResponseWriter, r *http.Request, e *dpop.Error) {
+	if e.Nonce != "" {
+		w.Header().Set("DPoP-Nonce", e.Nonce)
+	}
+	if e.Code != dpop.UseNonce { // which is how every client begins
+		h.Logger.Info("a proof of possession was refused", "error", e, "remote", r.RemoteAddr)
+		h.refused(r, RefusedProof)
+	}
+	h.resource.refuse(w, r, http.StatusUnauthorized,
+		challenge{scheme: auth.SchemeDPoP, code: e.Code, description: e.Reason},
+		plainError("The proof of possession is not taken: "+e.Reason+"."))
 }
 
 func (h *handler) unauthorized(w http.ResponseWriter, r *http.Request) {

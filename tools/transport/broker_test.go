@@ -28,8 +28,8 @@ func (b *broker) Release(_ context.Context, id auth.Identity, ask tools.ReleaseR
 // one is an authenticator that knows one token.
 type one struct{ agent string }
 
-func (o one) Authenticate(_ context.Context, token string) (auth.Identity, error) {
-	if token != "good" {
+func (o one) Authenticate(_ context.Context, p auth.Presented) (auth.Identity, error) {
+	if p.Token != "good" {
 		return auth.Identity{}, io.ErrUnexpectedEOF
 	}
 	return auth.Identity{Agent: o.agent}, nil

@@ -158,7 +158,8 @@ func newGateway(t testing.TB) *gateway {
 // people authenticate by the tokens of the test.
 type people map[string]auth.Identity
 
-func (p people) Authenticate(_ context.Context, token string) (auth.Identity, error) {
+func (p people) Authenticate(_ context.Context, presented auth.Presented) (auth.Identity, error) {
+	token := presented.Token
 	if token == "store-is-down" {
 		return auth.Identity{}, fmt.Errorf("agents: %w", store.ErrUnavailable)
 	}

@@ -55,7 +55,7 @@ func NewHTTP(o Options) (http.Handler, error) {
 			server.WithStreamableHTTPLogger(slog.New(slog.DiscardHandler)),
 		),
 		origins:  newOrigins(public, o.AllowedHosts, o.AllowedOrigins),
-		resource: resource{public: public, scopes: o.Scopes},
+		resource: resource{public: public, scopes: o.Scopes, servers: o.AuthorizationServers},
 	}, nil
 }
 

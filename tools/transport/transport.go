@@ -39,11 +39,12 @@ type Gateway interface {
 	Call(context.Context, auth.Identity, tools.Call) tools.Result
 }
 
-// Authenticator tells who holds a bearer token. An error that wraps
+// Authenticator tells who presents a token. An error that wraps
 // store.ErrUnavailable, or the end of the context, means that nobody can tell
-// now; any other, that the token is not good.
+// now; a *dpop.Error, that the proof which came with it is not good; any other, that
+// the token is not.
 type Authenticator interface {
-	Authenticate(ctx context.Context, bearer string) (auth.Identity, error)
+	Authenticate(context.Context, auth.Presented) (auth.Identity, error)
 }
 
 // Why a request was refused before anybody knew who sent it, as Options.Refused
@@ -53,6 +54,7 @@ const (
 	RefusedOrigin     = "origin"      // a web page that may not call: 403
 	RefusedNoToken    = "no_token"    // 401
 	RefusedToken      = "token"       // a token that is not good: 401
+	RefusedProof      = "proof"       // a proof of possession that is not good: 401
 	RefusedTwoTokens  = "two_tokens"  // more than one Authorization header: 400
 	RefusedQueryToken = "query_token" // a token in the URL: 400
 )
@@ -79,6 +81,9 @@ type Options struct {
 	// Scopes lists every scope there is, for clients that ask for a token. Nil:
 	// none are named.
 	Scopes func() []string
+	// AuthorizationServers are where tokens come from, as the metadata names them;
+	// empty: this server itself.
+	AuthorizationServers []string
 
 	// ToolCallIDKeys are the keys of _meta that may hold the client's own id of a
 	// call, the best first. Nil means DefaultToolCallIDKeys.

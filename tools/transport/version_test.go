@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"toolvault/auth"
+	"toolvault/auth/dpop"
 	"toolvault/tools"
 )
 
@@ -199,7 +200,7 @@ func TestMetadata(t *testing.T) {
 		{public, "/.well-known/oauth-protected-resource/vault/mcp", "https://tools.example.com/vault"},
 	} {
 		r := c.bed.do(ask{method: "GET", path: c.path, token: "-", host: "localhost:9", header: h("X-Forwarded-Host", "evil.example.com", "X-Forwarded-Proto", "https", "Forwarded", "host=evil.example.com")})
-		want := fmt.Sprintf(`{"resource":"%s/mcp","authorization_servers":["%s"],"scopes_supported":["notes:read","notes:write"],"bearer_methods_supported":["header"]}`, c.base, c.base)
+		want := fmt.Sprintf(`{"resource":"%s/mcp","resource_name":"toolvault","authorization_servers":["%s"],"scopes_supported":["notes:read","notes:write"],"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["%s"]}`, c.base, c.base, strings.Join(dpop.Algorithms(), `","`))
 		if r.status != 200 || string(r.body) != want || r.header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d %s\nwant %s", c.path, r.status, r.body, want)
 		}

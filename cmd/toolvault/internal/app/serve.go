@@ -24,7 +24,7 @@ const drain = 65 * time.Second
 
 func (a *App) transport() transport.Options {
 	return transport.Options{
-		Gateway: a.Gateway, Auth: a.Tokens, Name: "toolvault", Version: a.Version, Instructions: instructions, PublicURL: a.PublicURL(),
+		Gateway: a.Gateway, Auth: &auth.Guard{Tokens: a.Tokens}, Name: "toolvault", Version: a.Version, Instructions: instructions, PublicURL: a.PublicURL(),
 		AllowedHosts: a.Cfg.Server.AllowedHosts, AllowedOrigins: a.Cfg.Server.AllowedOrigins,
 		ToolCallIDKeys: a.Cfg.Server.ToolCallIDKeys, Logger: a.Logger, Refused: a.refusals(), Denied: a.Gateway.Denied, Scopes: a.scopes, Broker: a.Gateway,
 	}
