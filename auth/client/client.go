@@ -28,16 +28,16 @@ const (
 
 // How a client proves who it is, at the token endpoint.
 const (
-	AuthNone   = "none"                // it cannot: a public client
-	AuthBasic  = "client_secret_basic" // or in the body: client_secret_post is the same secret
-	AuthPost   = "client_secret_post"
-	AuthKey    = "private_key_jwt"
-	GrantCode  = "authorization_code"
-	GrantToken = "refresh_token"
-	GrantOwn   = "client_credentials"
-	GrantSwap  = "urn:ietf:params:oauth:grant-type:token-exchange"
-	GrantJWT   = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-	GrantCodeD = "urn:ietf:params:oauth:grant-type:device_code"
+	AuthNone       = "none"                // it cannot: a public client
+	AuthBasic      = "client_secret_basic" // or in the body: client_secret_post is the same secret
+	AuthPost       = "client_secret_post"
+	AuthKey        = "private_key_jwt"
+	GrantCode      = "authorization_code"
+	GrantRefresh   = "refresh_token"
+	GrantOwn       = "client_credentials"
+	GrantExchange  = "urn:ietf:params:oauth:grant-type:token-exchange"
+	GrantAssertion = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	GrantDevice    = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
 // ErrUnknown is returned for an id that no client has.

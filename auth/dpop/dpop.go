@@ -17,7 +17,9 @@ type Error struct {
 	Nonce  string // the one to use, for the header DPoP-Nonce; may be empty
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("the proof of possession is refused: %s", e.Reason) }
+func (e *Error) Error() string {
+	return fmt.Sprintf("the proof of possession is refused: %s", e.Reason)
+}
 
 // Algorithms are those with which a proof may be signed (RFC 9449 section 5.1).
 func Algorithms() []string {

@@ -37,3 +37,38 @@ func TestPagesAreReachedUnderOurHostsOnly(t *testing.T) {
 		t.Error("a public URL that is none is taken")
 	}
 }
+
+// TestProgramsAreAskedForTheirOrigin: a page of somebody else's cannot use what
+// programs use, and one that may can read the answer.
+func TestProgramsAreAskedForTheirOrigin(t *testing.T) {
+	h, err := GuardOrigin(Options{PublicURL: "https://tools.example.com", AllowedOrigins: []string{"https://app.example.com"}},
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		host, origin string
+		want         int
+	}{
+		{"tools.example.com", "", 204},
+		{"tools.example.com", "https://app.example.com", 204},
+		{"tools.example.com", "https://tools.example.com", 204},
+		{"tools.example.com", "https://evil.example", 403},
+		{"tools.example.com", "null", 403},
+		{"evil.example", "https://app.example.com", 403},
+	} {
+		r := httptest.NewRequest("POST", "/oauth/token", nil)
+		r.Host = c.host
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%+v: %d", c, w.Code)
+		}
+		if got := w.Header().Get("Access-Control-Allow-Origin"); w.Code == 204 && got != c.origin {
+			t.Errorf("%+v: the answer can be read by %q", c, got)
+		}
+	}
+}
