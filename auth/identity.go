@@ -21,6 +21,8 @@ type Identity struct {
 	// Key is the thumbprint of the key that the token is bound to (RFC 9449 section
 	// 6.1); empty for one that whoever has it can use.
 	Key string
+	// Grant is the consent that the token comes from (Request.Grant); may be empty.
+	Grant string
 	// Issuer is the authorization server of a token that is not ours.
 	Issuer string
 

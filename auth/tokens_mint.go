@@ -233,7 +233,7 @@ func (t *Tokens) grants(agent Agent, r Request) (scope.Grants, error) {
 // identity is who the claims say calls; not ok if they say nothing clear.
 func (c *claims) identity(grants scope.Grants) (id Identity, ok bool) {
 	id = Identity{
-		Task: c.Task, Client: c.ClientID, TokenID: c.ID, Grants: grants, Expires: c.Expiry.Time().UTC(),
+		Task: c.Task, Client: c.ClientID, TokenID: c.ID, Grant: c.Grant, Grants: grants, Expires: c.Expiry.Time().UTC(),
 	}
 	if c.Confirm != nil {
 		id.Key = c.Confirm.Thumbprint

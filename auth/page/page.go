@@ -1,9 +1,9 @@
 // Package page is how the web pages of toolvault look and what guards them.
 //
 // A page is a template of the caller's package inside one layout: HTML from the
-// server, one stylesheet, no script. Every answer forbids what a page does not
-// need: scripts, images, frames, forms to elsewhere (Content-Security-Policy),
-// being framed (clickjacking: RFC 9700, section 4.16), being kept by a cache, and
+// server, one stylesheet, no script but for the few pages that cannot do without
+// one (WriteScripted). Every answer forbids what a page does not need: scripts,
+// images, frames, forms to elsewhere (Content-Security-Policy), being framed (clickjacking: RFC 9700, section 4.16), being kept by a cache, and
 // being read by a window of another site. Forms carry a token against forgery
 // from other sites (Token and Checked). All that a caller hands in as data is
 // escaped where it is shown.
@@ -115,6 +115,7 @@ func (s *Set) read(layout *template.Template, files fs.FS, name string) error {
 type view struct {
 	Title, Product string
 	Style          template.CSS
+	Script         string // its path as browsers see it; "" for a page without
 	Data           any
 }
 
@@ -126,13 +127,31 @@ type view struct {
 // An error means that the template did not fit the data; the visitor has then
 // seen a bare error of ours.
 func (s *Set) Write(w http.ResponseWriter, r *http.Request, status int, name, title string, data any, formAction ...string) error {
+	return s.write(w, status, name, title, data, "", formAction)
+}
+
+// WriteScripted is Write for a page that needs a script: the file of ours at a path
+// of this server, which ServeScript answers. The page may then run scripts from
+// files of this server, none inside its HTML, and fetch from this server, nothing
+// else. It must be of use where scripts are switched off, or say that it is not.
+func (s *Set) WriteScripted(w http.ResponseWriter, r *http.Request, status int, name, title string, data any, script string, formAction ...string) error {
+	if !Local(script) {
+		return fmt.Errorf("page %s: the script %q is not a path of this server", name, script)
+	}
+	return s.write(w, status, name, title, data, s.Path(script), formAction)
+}
+
+func (s *Set) write(w http.ResponseWriter, status int, name, title string, data any, script string, formAction []string) error {
 	var b bytes.Buffer
 	t, ok := s.pages[name]
 	err := fmt.Errorf("there is no page %q", name)
 	if ok {
-		err = t.Execute(&b, view{Title: title, Product: product, Style: template.CSS(stylesheet), Data: data})
+		err = t.Execute(&b, view{Title: title, Product: product, Style: template.CSS(stylesheet), Script: script, Data: data})
 	}
 	s.headers(w.Header(), formAction)
+	if script != "" {
+		w.Header().Set("Content-Security-Policy", w.Header().Get("Content-Security-Policy")+"; script-src 'self'; connect-src 'self'")
+	}
 	if err != nil {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusInternalServerError)

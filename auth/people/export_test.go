@@ -31,4 +31,4 @@ const (
 	ArgonTime, ArgonMemory, ArgonThreads = argonTime, argonMemory, argonThreads
 )
 
-var PHC = phc
+var PHC = encodeHash

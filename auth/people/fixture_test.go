@@ -78,6 +78,11 @@ type world struct {
 	mu     sync.Mutex
 	events []people.Event
 	deaf   error // of the audit log
+
+	external struct {
+		people.External
+		err error
+	}
 }
 
 type replica struct {
@@ -95,6 +100,13 @@ func newWorld(t testing.TB, replicas int, public string) *world {
 
 func newWorldOn(t testing.TB, replicas int, public, storeURL string) *world {
 	t.Helper()
+	return newWorldWith(t, replicas, storeURL, people.Options{PublicURL: public})
+}
+
+// newWorldWith takes what is not the same in all worlds from o.
+func newWorldWith(t testing.TB, replicas int, storeURL string, o people.Options) *world {
+	t.Helper()
+	public := o.PublicURL
 	w := &world{t: t, clock: &clock{now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, public: public}
 	seal := newSealer(t)
 	for range replicas {
@@ -104,13 +116,18 @@ func newWorldOn(t testing.TB, replicas int, public, storeURL string) *world {
 		}
 		t.Cleanup(func() { _ = st.Close() })
 		w.store = st
-		p, err := people.New(people.Options{Store: st, Sealer: seal, Now: w.clock.Now, PublicURL: public, Observe: w.observe})
+		o.Store, o.Sealer, o.Now, o.Observe = st, seal, w.clock.Now, w.observe
+		p, err := people.New(o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r := &replica{People: p, hashes: people.Count(p)}
 		mux := http.NewServeMux()
 		mux.Handle("/", p.Handler())
+		// Stands for what calls EnterExternal once it has verified an ID token.
+		mux.HandleFunc("POST /external", func(rw http.ResponseWriter, req *http.Request) {
+			w.external.err = p.EnterExternal(rw, req, w.external.External)
+		})
 		mux.HandleFunc("/consent", func(rw http.ResponseWriter, req *http.Request) {
 			person, ok := p.Visitor(req)
 			_, _ = fmt.Fprintf(rw, "%v %s", ok, person.Name)
@@ -137,7 +154,11 @@ func (w *world) told() string {
 	defer w.mu.Unlock()
 	var b strings.Builder
 	for _, e := range w.events {
-		fmt.Fprintf(&b, "%s|%s|%s|%s\n", e.Kind, e.Person, e.Address, e.Reason)
+		how := e.How
+		if how == people.ByPassword { // of most
+			how = ""
+		}
+		fmt.Fprintf(&b, "%s|%s|%s|%s\n", e.Kind, e.Person, strings.Trim(e.Address+" "+how, " "), e.Reason)
 	}
 	w.events = nil
 	return b.String()
@@ -181,7 +202,11 @@ func (b *browser) do(on int, method, path string, form url.Values) answer {
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
-	r := httptest.NewRequest(method, u.String(), body)
+	behind := *u // a proxy takes off what stands before our paths
+	if public, err := url.Parse(b.public); err == nil {
+		behind.Path = strings.TrimPrefix(u.Path, public.Path)
+	}
+	r := httptest.NewRequest(method, behind.String(), body)
 	r.RemoteAddr = b.address + ":4711"
 	if strings.Contains(b.address, ":") {
 		r.RemoteAddr = "[" + b.address + "]:4711"

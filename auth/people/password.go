@@ -2,9 +2,7 @@ package people
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
@@ -18,18 +16,10 @@ const (
 	MaxPassword = 256
 )
 
-// The second recommended option of RFC 9106, section 4: 64 MiB for some 0.1 s.
 const (
-	argonTime    = 3
-	argonMemory  = 64 << 10 // KiB
-	argonThreads = 4
-	argonSalt    = 16
-	argonHash    = 32
-)
-
-const (
-	hashesAtOnce = 2
+	hashesAtOnce = 2 // of 64 MiB; one that takes more runs alone
 	hashingWait  = 10 * time.Second
+	maxCosts     = 3 // sets of parameters that are in use at the same time
 )
 
 // errBusy is returned when no computation could begin in time.
@@ -57,68 +47,54 @@ func (p *People) newPassword(ctx context.Context, name string, password []byte) 
 	if err := CheckPassword(name, password); err != nil {
 		return "", err
 	}
-	salt := make([]byte, argonSalt)
-	_, _ = rand.Read(salt) // never fails: crypto/rand ends the program first
-	sum, err := p.compute(ctx, password, salt)
+	salt := newSalt()
+	sum, err := p.compute(ctx, password, hash{ours, salt, make([]byte, argonHash)})
 	if err != nil {
 		return "", err
 	}
-	return phc(salt, sum), nil
+	return encodeHash(salt, sum), nil
 }
 
-// compute runs argon2id once it may.
-func (p *People) compute(ctx context.Context, password, salt []byte) ([]byte, error) {
+// compute runs argon2id once it may, with the parameters, salt and length of h.
+func (p *People) compute(ctx context.Context, password []byte, h hash) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, hashingWait)
 	defer cancel()
-	select {
-	case p.hashing <- struct{}{}:
-	case <-ctx.Done():
+	weight := int64(1)
+	if h.memory > argonMemory {
+		weight = hashesAtOnce
+	}
+	if p.hashing.Acquire(ctx, weight) != nil {
 		return nil, errBusy
 	}
-	defer func() { <-p.hashing }()
-	sum := p.argon(password, salt, argonTime, argonMemory, argonThreads, argonHash)
+	defer p.hashing.Release(weight)
+	sum := p.argon(password, h.salt, h.time, h.memory, h.threads, uint32(len(h.sum)))
 	// The program lets its heap grow far between collections, and each computation
 	// leaves 64 MiB behind: without this a minute of guessing takes 800 MB.
 	runtime.GC()
 	return sum, nil
 }
 
-// matches holds a password against a hash. It computes once, whatever it is given:
-// without a hash (nobody has that name) or with a password that cannot be right,
-// the answer takes as long and is no.
-func (p *People) matches(ctx context.Context, hash string, password []byte) (bool, error) {
-	salt, want, ok := parsePHC(hash)
-	if !ok {
-		salt, want = make([]byte, argonSalt), make([]byte, argonHash)
-	}
+// matches holds a password against a hash. It computes once for each set of
+// parameters that is in use (one, unless the config brings others), whatever it is
+// given: without a hash (nobody has that name) or with a password that cannot be
+// right, the answer takes as long and is no.
+func (p *People) matches(ctx context.Context, phc string, password []byte) (bool, error) {
+	want, err := parseHash(phc)
+	right := err == nil
 	if len(password) > MaxPassword {
-		password, ok = password[:MaxPassword], false
+		password, right = password[:MaxPassword], false
 	}
-	got, err := p.compute(ctx, password, salt)
-	if err != nil {
-		return false, err
+	costs, equal, done := p.declared.Load().costs, 0, false
+	for _, c := range costs {
+		h := hash{c, make([]byte, argonSalt), make([]byte, argonHash)}
+		if right && c == want.cost {
+			h, done = want, true
+		}
+		got, err := p.compute(ctx, password, h)
+		if err != nil {
+			return false, err
+		}
+		equal |= subtle.ConstantTimeCompare(got, h.sum)
 	}
-	return subtle.ConstantTimeCompare(got, want) == 1 && ok, nil
-}
-
-// phcPrefix is how a hash begins as a PHC string, in the only form that there is
-// yet: other parameters would come with another prefix.
-const phcPrefix = "$argon2id$v=19$m=65536,t=3,p=4$"
-
-func phc(salt, sum []byte) string {
-	return phcPrefix + base64.RawStdEncoding.EncodeToString(salt) + "$" + base64.RawStdEncoding.EncodeToString(sum)
-}
-
-func parsePHC(text string) (salt, sum []byte, ok bool) {
-	text, ok = strings.CutPrefix(text, phcPrefix)
-	if !ok {
-		return nil, nil, false
-	}
-	first, second, ok := strings.Cut(text, "$")
-	salt, err := base64.RawStdEncoding.Strict().DecodeString(first)
-	if err != nil || len(salt) != argonSalt {
-		return nil, nil, false
-	}
-	sum, err = base64.RawStdEncoding.Strict().DecodeString(second)
-	return salt, sum, ok && err == nil && len(sum) == argonHash
+	return equal == 1 && done, nil
 }

@@ -22,9 +22,12 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/sync/semaphore"
 
 	"toolvault/auth/page"
 	"toolvault/vault/store"
@@ -32,10 +35,26 @@ import (
 
 // Person is somebody who may sign in.
 type Person struct {
-	Name     string // as an admin wrote it; two that differ only in case are one
-	Created  time.Time
-	Disabled bool // may not sign in until enabled
+	Name     string    // as an admin wrote it, or the company's provider; two that differ only in case are one
+	Created  time.Time // zero for one of the config of whom the store knows nothing
+	Disabled bool      // may not sign in until enabled
+
+	Origin   string   // FromAdmin, FromConfig or FromCompany
+	Issuer   string   // of the company's provider; "" for a person who signs in here
+	Groups   []string // by the config, or as the provider had it at the last sign-in; sorted
+	Password bool     // may sign in with a password
+	Passkeys int      // how many they have enrolled
 }
+
+// Local reports whether the person signs in here, not at the company's provider.
+func (p Person) Local() bool { return p.Issuer == "" }
+
+// Where a person comes from (Person.Origin).
+const (
+	FromAdmin   = "added"   // by Add
+	FromConfig  = "config"  // by Configure
+	FromCompany = "company" // by EnterExternal
+)
 
 // ErrUnknown is returned for a name that nobody has.
 var ErrUnknown = errors.New("there is no such person")
@@ -58,6 +77,18 @@ const (
 	WasDisabled     = "disabled"
 	WasEnabled      = "enabled"
 	Removed         = "removed"
+	GroupsChanged   = "groups_changed" // of a person of the company's provider
+	Invited         = "invited"        // a link to enrol a passkey was made
+	PasskeyAdded    = "passkey_added"
+	PasskeyRemoved  = "passkey_removed"
+)
+
+// How somebody signed in, or tried to (Event.How).
+const (
+	ByPassword = "password"
+	ByPasskey  = "passkey"
+	ByInvite   = "invitation" // with a link of Invite
+	ByCompany  = "company"    // at the company's OpenID provider
 )
 
 // Event is something that belongs in the audit log. It never holds a password,
@@ -67,7 +98,8 @@ type Event struct {
 	Kind    string
 	Person  string // "" if unknown
 	Address string // of the browser, without its port; "" for a change by an admin
-	Reason  string // of a failure
+	How     string // of a sign-in, or of what came with one; else ""
+	Reason  string // of a failure, or what has changed
 }
 
 // Options is what People are made of; Logger and Observe may be nil.
@@ -78,16 +110,28 @@ type Options struct {
 	Logger    *slog.Logger
 	PublicURL string // how browsers reach the server: it decides the form of the cookies
 
+	// Company is the company's OpenID provider, if people may sign in there.
+	Company *Company
+
 	// Observe records an event and returns when that is durable. Nobody is
 	// signed in whose sign-in cannot be recorded.
 	Observe func(context.Context, Event) error
+}
+
+// Company is the first button of the sign-in page.
+type Company struct {
+	Label string // "Sign in with LABEL"
+	Path  string // of this server, where the way there begins; it is given ?return=, a path as a request has it
 }
 
 // People is safe for concurrent use; several processes may share a store.
 type People struct {
 	Options
 	pages    *page.Set
-	hashing  chan struct{} // one slot for each computation that may run
+	passkeys *webauthn.WebAuthn // nil where the public URL does not allow them
+	declared atomic.Pointer[declarations]
+	locals   atomic.Pointer[locals]
+	hashing  *semaphore.Weighted // of computations that may run
 	argon    func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte
 	throttle throttle
 	delayed  quiet
@@ -115,10 +159,18 @@ func New(o Options) (*People, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &People{
-		Options: o, pages: pages, hashing: make(chan struct{}, hashesAtOnce), argon: argon2.IDKey,
+	if o.Company != nil && (o.Company.Label == "" || !page.Local(o.Company.Path)) {
+		return nil, errors.New("the company's provider needs a label and a path of this server")
+	}
+	passkeys, err := newPasskeys(o.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	p := &People{
+		Options: o, pages: pages, passkeys: passkeys, hashing: semaphore.NewWeighted(hashesAtOnce), argon: argon2.IDKey,
 		throttle: throttle{store: o.Store, now: o.Now},
-	}, nil
+	}
+	return p, p.Configure(nil)
 }
 
 var personName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$`)
@@ -136,92 +188,4 @@ func clip(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + "…"
-}
-
-// Get returns one person, or an error that wraps ErrUnknown.
-func (p *People) Get(ctx context.Context, name string) (Person, error) {
-	r, _, err := p.load(ctx, name)
-	return r.person(), err
-}
-
-// List returns everybody, in order of names. A record that cannot be opened is
-// left out, and is the error; the rest is there all the same.
-func (p *People) List(ctx context.Context) ([]Person, error) {
-	var all []Person
-	var broken []error
-	err := store.Each(ctx, p.Store, personPrefix, func(item store.Item) error {
-		r, err := p.openPerson(item)
-		if err != nil {
-			broken = append(broken, err)
-			return nil
-		}
-		all = append(all, r.person())
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("the people could not be read: %w", err)
-	}
-	return all, errors.Join(broken...)
-}
-
-// Add makes a person known, with a first password.
-func (p *People) Add(ctx context.Context, name string, password []byte) error {
-	hash, err := p.newPassword(ctx, name, password)
-	if err != nil {
-		return err
-	}
-	return p.change(ctx, name, Added, func(r *record) error {
-		if r.exists() {
-			return fmt.Errorf("%s exists already: choose another name, or give a new password with 'toolvault person password %[1]s'", r.Name)
-		}
-		*r = record{Name: name, Created: p.Now().UTC().Truncate(time.Millisecond), Password: hash, Generation: newGeneration()}
-		return nil
-	})
-}
-
-// SetPassword gives a person a new password and ends all of their sessions.
-func (p *People) SetPassword(ctx context.Context, name string, password []byte) error {
-	if _, _, err := p.load(ctx, name); err != nil {
-		return err
-	}
-	hash, err := p.newPassword(ctx, name, password)
-	if err != nil {
-		return err
-	}
-	err = p.change(ctx, name, PasswordChanged, func(r *record) error {
-		r.Password, r.Generation = hash, newGeneration()
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	p.throttle.clear(ctx, byName(name))
-	return nil
-}
-
-// Disable keeps a person out until Enable and ends all of their sessions.
-func (p *People) Disable(ctx context.Context, name string) error {
-	return p.change(ctx, name, WasDisabled, func(r *record) error {
-		if !r.Disabled {
-			r.Disabled, r.Generation = true, newGeneration()
-		}
-		return nil
-	})
-}
-
-// Enable lets a disabled person sign in again.
-func (p *People) Enable(ctx context.Context, name string) error {
-	return p.change(ctx, name, WasEnabled, func(r *record) error {
-		r.Disabled = false
-		return nil
-	})
-}
-
-// Remove forgets a person. Their sessions end, and do not come back when somebody
-// of the same name is added later.
-func (p *People) Remove(ctx context.Context, name string) error {
-	return p.change(ctx, name, Removed, func(r *record) error {
-		*r = record{}
-		return nil
-	})
 }

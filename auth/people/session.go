@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,6 +30,16 @@ type session struct {
 	Generation string    `json:"generation"` // of the person's record, when it began
 	Began      time.Time `json:"began"`
 	Seen       time.Time `json:"seen"`
+	origin
+}
+
+// origin is how a session began. It ends with what it began with.
+type origin struct {
+	How                string `json:"how,omitempty"` // "" before there was more than one way: ByPassword
+	Passkey            string `json:"passkey,omitempty"`
+	Issuer             string `json:"issuer,omitempty"`
+	Provider           string `json:"provider,omitempty"` // where the session of the provider (sid) is remembered
+	ProviderGeneration string `json:"provider_generation,omitempty"`
 }
 
 func (s session) ended(now time.Time) bool {
@@ -52,11 +61,11 @@ func keyOf(id []byte) string {
 }
 
 // begin makes a session with a new id. It returns the value for the browser.
-func (p *People) begin(ctx context.Context, r record) (id []byte, err error) {
+func (p *People) begin(ctx context.Context, r record, from origin) (id []byte, err error) {
 	id = make([]byte, sessionSize)
 	_, _ = rand.Read(id) // never fails: crypto/rand ends the program first
 	now := p.Now().UTC()
-	err = p.put(ctx, keyOf(id), 1, session{Person: r.Name, Generation: r.Generation, Began: now, Seen: now})
+	err = p.put(ctx, keyOf(id), 1, session{Person: r.Name, Generation: r.Generation, Began: now, Seen: now, origin: from})
 	if err != nil {
 		return nil, fmt.Errorf("the session could not be stored: %w", err)
 	}
@@ -73,11 +82,7 @@ func (p *People) findSession(ctx context.Context, key string) (session, int64, e
 }
 
 func (p *People) openSession(item store.Item) (s session, err error) {
-	plain, err := p.Sealer.Open(item.Value, item.Key, item.Version)
-	if err != nil {
-		return session{}, err
-	}
-	return s, json.Unmarshal(plain, &s)
+	return s, p.open(item, &s)
 }
 
 // Visitor is the person to whom the session of this browser belongs, if it has a
@@ -85,34 +90,40 @@ func (p *People) openSession(item store.Item) (s session, err error) {
 // or has a new password, is nobody at once. While the store cannot be asked,
 // everybody is.
 func (p *People) Visitor(r *http.Request) (Person, bool) {
-	rec, ok := p.visitor(r.Context(), p.sessionKey(r))
+	rec, _, ok := p.visitor(r.Context(), p.sessionKey(r))
 	return rec.person(), ok
 }
 
-func (p *People) visitor(ctx context.Context, key string) (record, bool) {
+func (p *People) visitor(ctx context.Context, key string) (record, session, bool) {
 	if key == "" {
-		return record{}, false
+		return record{}, session{}, false
 	}
 	s, version, err := p.findSession(ctx, key)
 	if err != nil {
 		if !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {
 			p.Logger.Warn("a session could not be read; its browser is taken for signed out", "error", err)
 		}
-		return record{}, false
+		return record{}, session{}, false
 	}
 	now := p.Now().UTC()
 	if s.ended(now) {
-		return record{}, false
+		return record{}, session{}, false
 	}
 	rec, _, err := p.load(ctx, s.Person)
 	if err != nil {
 		if !errors.Is(err, ErrUnknown) && ctx.Err() == nil {
 			p.Logger.Warn("a person could not be read; their browser is taken for signed out", "person", s.Person, "error", err)
 		}
-		return record{}, false
+		return record{}, session{}, false
 	}
-	if rec.Disabled || rec.Generation != s.Generation {
-		return record{}, false
+	if rec.Disabled || rec.Generation != s.Generation || s.Issuer != rec.Issuer || s.Passkey != "" && rec.Keys.find(s.Passkey) < 0 {
+		return record{}, session{}, false
+	}
+	if ended, err := p.providerEnded(ctx, s); ended {
+		if err != nil && ctx.Err() == nil {
+			p.Logger.Warn("a session of the company's provider could not be read; its browser is taken for signed out", "person", s.Person, "error", err)
+		}
+		return record{}, session{}, false
 	}
 	if now.Sub(s.Seen) >= seenEvery {
 		s.Seen = now
@@ -121,7 +132,7 @@ func (p *People) visitor(ctx context.Context, key string) (record, bool) {
 			p.Logger.Warn("that a session is in use could not be written", "error", err)
 		}
 	}
-	return rec, true
+	return rec, s, true
 }
 
 // end removes a session, if it is there.
@@ -137,55 +148,6 @@ func (p *People) end(ctx context.Context, key string) error {
 			return nil
 		default:
 			return fmt.Errorf("the session could not be ended: %w", err)
-		}
-	}
-	return nil
-}
-
-const sweepEvery = 10 * time.Minute
-
-// Run removes sessions that have ended, and failures that have been forgiven,
-// until ctx ends, which is no error.
-func (p *People) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := p.Sweep(ctx); err != nil && ctx.Err() == nil {
-			p.Logger.Warn("old sessions could not be removed; they do no harm and will be tried again", "error", err)
-		}
-	}
-}
-
-// Sweep is one round of Run.
-func (p *People) Sweep(ctx context.Context) error {
-	now := p.Now()
-	var old []store.Item
-	err := store.Each(ctx, p.Store, sessionPrefix, func(item store.Item) error {
-		if s, err := p.openSession(item); err != nil || s.ended(now) {
-			old = append(old, store.Item{Key: item.Key, Version: item.Version})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	forgiven, err := p.throttle.forgiven(ctx)
-	if err != nil {
-		return err
-	}
-	for i, item := range append(old, forgiven...) {
-		remove := p.Store.Delete // a throttled name may fail again
-		if i < len(old) {
-			remove = p.Store.Forget // a session's key is never used again
-		}
-		err := remove(ctx, item.Key, item.Version)
-		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-			return err
 		}
 	}
 	return nil

@@ -41,7 +41,15 @@ func backTo(back string) string {
 	return back
 }
 
-// Handler answers SignInPath and SignOutPath. The server before it has to check
+func localOnly(back string) string {
+	if !page.Local(back) {
+		return ""
+	}
+	return back
+}
+
+// Handler answers SignInPath, SignOutPath, PasskeyScriptPath, and all below
+// PasskeyPath. The server before it has to check
 // the Host of requests (DNS rebinding) and to bound their time.
 func (p *People) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -49,6 +57,16 @@ func (p *People) Handler() http.Handler {
 	mux.HandleFunc("POST "+SignInPath, p.takeSignIn)
 	mux.HandleFunc("GET "+SignOutPath, func(w http.ResponseWriter, r *http.Request) { p.pages.Redirect(w, r, p.SignInURL("")) })
 	mux.HandleFunc("POST "+SignOutPath, p.takeSignOut)
+	if p.passkeys != nil {
+		mux.HandleFunc("GET "+PasskeyScriptPath, func(w http.ResponseWriter, r *http.Request) { p.pages.ServeScript(w, r, passkeyScript) })
+		mux.HandleFunc("POST "+passkeyBegin, p.beginPasskey)
+		mux.HandleFunc("POST "+passkeyFinish, p.finishPasskey)
+		mux.HandleFunc("POST "+passkeyAdd, p.beginAdd)
+		mux.HandleFunc("POST "+passkeyAdded, p.finishAdd)
+		mux.HandleFunc("POST "+passkeyRemove, p.takeRemoval)
+		mux.HandleFunc("GET "+passkeyInvite, p.showInvite)
+		mux.HandleFunc("POST "+passkeyInvitees, p.lookAtInvite)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != SignInPath && r.URL.Path != SignOutPath {
 			p.pages.Error(w, r, http.StatusNotFound, notFoundTitle, notFoundWhat, notFoundTodo)
@@ -58,49 +76,6 @@ func (p *People) Handler() http.Handler {
 		p.pages.Error(w, r, http.StatusMethodNotAllowed, methodTitle, methodWhat, methodTodo)
 	})
 	return mux
-}
-
-// signInView is what signin.html shows.
-type signInView struct {
-	Words         signInWords
-	Action, Token string
-	Return, Name  string
-	Fault, Note   string
-}
-
-// signedInView is what signedin.html shows.
-type signedInView struct {
-	Words                     signedInWords
-	Name                      string
-	Continue, SignOut, Return string
-	Token                     string
-}
-
-func (p *People) showSignIn(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	back := q.Get("return")
-	if !page.Local(back) {
-		back = ""
-	}
-	person, ok := p.Visitor(r)
-	if !ok {
-		v := signInView{Return: back}
-		if q.Get("signed") == "out" {
-			v.Note = signedOutNote
-		}
-		p.writeSignIn(w, r, http.StatusOK, p.pages.Token(w, r), v)
-		return
-	}
-	v := signedInView{Words: theSignedInWords(), Name: person.Name, SignOut: p.pages.Path(SignOutPath), Return: back, Token: p.pages.Token(w, r)}
-	if to := backTo(back); to != SignInPath {
-		v.Continue = p.pages.Path(to)
-	}
-	p.shown(p.pages.Write(w, r, http.StatusOK, "signedin.html", signedInTitle, v))
-}
-
-func (p *People) writeSignIn(w http.ResponseWriter, r *http.Request, status int, token string, v signInView) {
-	v.Words, v.Action, v.Token = theSignInWords(), p.pages.Path(SignInPath), token
-	p.shown(p.pages.Write(w, r, status, "signin.html", signInTitle, v))
 }
 
 func (p *People) shown(err error) {
@@ -118,13 +93,10 @@ func (p *People) takeSignIn(w http.ResponseWriter, r *http.Request) {
 		p.pages.Error(w, r, http.StatusBadRequest, incompleteTitle, incompleteWhat, incompleteTodo)
 		return
 	}
-	name, back := strings.TrimSpace(form.Get("name")), form.Get("return")
-	if !page.Local(back) {
-		back = ""
-	}
+	name, back := strings.TrimSpace(form.Get("name")), localOnly(form.Get("return"))
 	rec, err := p.prove(r, name, []byte(form.Get("password")))
 	if err == nil {
-		err = p.enter(w, r, rec)
+		err = p.enter(w, r, rec, origin{How: ByPassword})
 	}
 	v := signInView{Return: back, Name: clip(name, 128)}
 	var late *tooSoonError
@@ -165,7 +137,7 @@ func (p *People) prove(r *http.Request, name string, password []byte) (record, e
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return record{}, err
 	}
-	event := Event{Person: rec.Name, Address: client(r)}
+	event := Event{Person: rec.Name, Address: client(r), How: ByPassword}
 
 	// A browser that this person knows is counted by itself.
 	counted := []bucket{byAddress(event.Address), byName(name)}
@@ -191,6 +163,8 @@ func (p *People) prove(r *http.Request, name string, password []byte) (record, e
 	switch {
 	case !rec.exists():
 		event.Reason = "nobody has that name"
+	case rec.Password == "":
+		event.Reason = "there is no password of theirs here"
 	case !right:
 		event.Reason = "wrong password"
 	case rec.Disabled:
@@ -230,16 +204,16 @@ func (p *People) tellDelay(ctx context.Context, e Event, b bucket, wait time.Dur
 
 // enter begins the session of somebody who has proved who they are, and ends the
 // one that this browser had.
-func (p *People) enter(w http.ResponseWriter, r *http.Request, rec record) error {
+func (p *People) enter(w http.ResponseWriter, r *http.Request, rec record, from origin) error {
 	ctx := r.Context()
 	if err := p.end(ctx, p.sessionKey(r)); err != nil {
 		return err
 	}
-	id, err := p.begin(ctx, rec)
+	id, err := p.begin(ctx, rec, from)
 	if err != nil {
 		return err
 	}
-	if err := p.Observe(ctx, Event{Kind: SignedIn, Person: rec.Name, Address: client(r)}); err != nil {
+	if err := p.Observe(ctx, Event{Kind: SignedIn, Person: rec.Name, Address: client(r), How: from.How}); err != nil {
 		return errors.Join(fmt.Errorf("a sign-in could not be recorded: %w", err), p.end(context.WithoutCancel(ctx), keyOf(id)))
 	}
 	known, err := p.newDevice(rec)
@@ -258,7 +232,7 @@ func (p *People) takeSignOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key := p.sessionKey(r)
-	rec, ok := p.visitor(r.Context(), key)
+	rec, _, ok := p.visitor(r.Context(), key)
 	if err := p.end(r.Context(), key); err != nil {
 		p.Logger.Error("a sign-out failed", "error", err)
 		p.pages.Error(w, r, http.StatusServiceUnavailable, notOutTitle, notOutWhat, notOutTodo)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolvault/auth"
+	"toolvault/auth/client"
 	"toolvault/cmd/toolvault/internal/app"
 )
 
@@ -41,11 +42,38 @@ func agentCommand() *cobra.Command {
 }
 
 func agentAddCommand() *cobra.Command {
-	return agentChangeCommand(agentChange{
-		verb: "add", short: "Add an agent", event: "agent.added",
+	var key string
+	var keys client.KeySet
+	cmd := agentChangeCommand(agentChange{
+		verb: "add", short: "Add an agent, or give a program that is one its public key", event: "agent.added",
 		done: "Agent %s is added. It has no credentials yet: register them in a config file (docs/add-a-credential.md).",
-		do:   (*auth.Agents).Add,
+		do: func(agents *auth.Agents, ctx context.Context, id string) error {
+			if _, known := agents.Get(id); known && key != "" {
+				return nil // of the config, or added before: it gets the key
+			}
+			return agents.Add(ctx, id)
+		},
+		after: func(cmd *cobra.Command, a *app.App, id string) error {
+			if key == "" {
+				return nil
+			}
+			err := a.Clients.Add(cmd.Context(), client.Client{ID: id, Agent: id, Auth: client.AuthKey, Keys: keys, Grants: client.AgentGrants()})
+			if err != nil {
+				return err
+			}
+			say(cmd, "The program that has the private key gets tokens at %s/oauth/token (client_credentials, private_key_jwt) as client %s.", a.PublicURL(), id)
+			return nil
+		},
 	})
+	cmd.Flags().StringVar(&key, "key", "", "file with the public keys of the program that is the agent, PEM or JWK(S)")
+	cmd.Example = "  toolvault agent add support-agent-1\n  toolvault agent add support-agent-1 --key agent.pub.pem"
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		if key != "" {
+			keys, err = keysOf(key)
+		}
+		return err
+	}
+	return cmd
 }
 
 // agentChange is one change of an agent's state: done, recorded, told.
@@ -54,6 +82,7 @@ type agentChange struct {
 	done               string // what is said; %s is the agent
 	elsewhere          string // what is said if this process does not know the agent; the second %s may name one that is meant
 	do                 func(*auth.Agents, context.Context, string) error
+	after              func(*cobra.Command, *app.App, string) error // what else is done, once it is recorded; nil: nothing
 }
 
 func agentChangeCommand(c agentChange) *cobra.Command {
@@ -81,6 +110,9 @@ func agentChangeCommand(c agentChange) *cobra.Command {
 					return nil
 				}
 				say(cmd, c.done, id)
+				if c.after != nil {
+					return c.after(cmd, a, id)
+				}
 				return nil
 			})
 		},

@@ -14,14 +14,14 @@ import (
 	"toolvault/schemas/near"
 )
 
-// client is a program that speaks MCP, and where it wants its servers listed.
-type client struct {
+// mcpClient is a program that speaks MCP, and where it wants its servers listed.
+type mcpClient struct {
 	name, title string
 	file        func() string                       // where to paste
 	entry       func(exe string, args []string) any // what; nil for plain HTTP
 }
 
-var clients = []client{
+var clients = []mcpClient{
 	{"claude-desktop", "Claude Desktop", claudeDesktopFile, stdioEntry("mcpServers", "")},
 	{"claude-code", "Claude Code", nil, nil},
 	{"cursor", "Cursor", func() string { return home(".cursor", "mcp.json") }, stdioEntry("mcpServers", "")},
@@ -101,7 +101,7 @@ func clientConfigCommand() *cobra.Command {
 	return cmd
 }
 
-func printClientConfig(cmd *cobra.Command, c client, p place, agent string, offer []string) error {
+func printClientConfig(cmd *cobra.Command, c mcpClient, p place, agent string, offer []string) error {
 	exe, args, err := stdioCommandLine(cmd, p, agent)
 	if err != nil {
 		return err

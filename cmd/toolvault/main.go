@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime"
@@ -35,6 +36,9 @@ func run() int {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
+	// What we say goes through loggers that redact; a library that logs by itself has
+	// none.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
@@ -96,7 +100,7 @@ Begin with:  toolvault demo`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", plainly(err)) })
 	root.AddCommand(
 		demoCommand(), serveCommand(), stdioCommand(), checkCommand(), clientConfigCommand(), toolsCommand(),
-		agentCommand(), personCommand(), credentialCommand(), connectCommand(), keyCommand(), auditCommand(), versionCommand(),
+		agentCommand(), clientCommand(), personCommand(), credentialCommand(), connectCommand(), keyCommand(), auditCommand(), versionCommand(),
 	)
 	strict(root)
 	return root

@@ -31,11 +31,64 @@ func personCommand() *cobra.Command {
 			done: "%s has a new password, and is signed out everywhere.",
 			do:   (*people.People).SetPassword, known: true,
 		}),
-		personListCommand(),
+		personListCommand(), personHashCommand(), personPasskeyCommand(),
 		personChangeCommand("disable", "Keep a person out at once, in every process", "%s is signed out everywhere and may not sign in. 'toolvault person enable %[1]s' lets them in again.", (*people.People).Disable),
 		personChangeCommand("enable", "Let a disabled person sign in again", "%s may sign in.", (*people.People).Enable),
 		personChangeCommand("remove", "Remove a person", "%s is removed and signed out everywhere. What they have consented to stays: 'toolvault credential list' shows it.", (*people.People).Remove),
 	)
+	return cmd
+}
+
+// personHashCommand makes what stands in a config in place of a password.
+func personHashCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "hash",
+		Short: "Hash a password, for auth.people in a config",
+		Long: `Reads a password from a prompt without echo, twice, or as one line from stdin
+where that is not a terminal, and prints its argon2id hash. Nothing is stored.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			password, err := readPassword(cmd, "the config")
+			if err != nil {
+				return err
+			}
+			defer clear(password)
+			if err := people.CheckPassword("", password); err != nil {
+				return err
+			}
+			hash, err := people.Hash(password)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), hash)
+			return err
+		},
+	}
+}
+
+// personPasskeyCommand invites somebody to enrol a passkey.
+func personPasskeyCommand() *cobra.Command {
+	var p place
+	cmd := &cobra.Command{
+		Use:   "passkey NAME",
+		Short: "Make a link with which a person enrols a passkey and signs in, once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.with(cmd, func(a *app.App) error {
+				if _, err := a.People.Get(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+				link, expires, err := a.People.Invite(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				say(cmd, "Give this link to %s alone: whoever opens it first, before %s, is them.", args[0], shortTime(expires))
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), link)
+				return err
+			})
+		},
+	}
+	p.flags(cmd)
 	return cmd
 }
 

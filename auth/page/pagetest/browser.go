@@ -221,6 +221,12 @@ func (b *Browser) Scheme(scheme string) {
 	b.chrome("Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]string{"name": "prefers-color-scheme", "value": scheme}}})
 }
 
+// Scripts switches the scripts of pages off, or on again, from the next page on.
+func (b *Browser) Scripts(on bool) {
+	b.t.Helper()
+	b.chrome("Emulation.setScriptExecutionDisabled", map[string]any{"value": !on})
+}
+
 func (b *Browser) chrome(cmd string, params map[string]any) {
 	b.t.Helper()
 	b.call("POST", "/goog/cdp/execute", map[string]any{"cmd": cmd, "params": params}, nil)

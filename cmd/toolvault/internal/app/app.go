@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,8 +21,13 @@ import (
 
 	"toolvault/audit"
 	"toolvault/auth"
+	"toolvault/auth/client"
+	"toolvault/auth/dpop"
+	"toolvault/auth/issuer"
+	"toolvault/auth/login"
 	"toolvault/auth/people"
 	"toolvault/auth/scope"
+	"toolvault/auth/server"
 	"toolvault/cmd/toolvault/internal/config"
 	"toolvault/schemas"
 	"toolvault/tools"
@@ -54,6 +60,9 @@ type App struct {
 	Agents   *auth.Agents
 	Tokens   *auth.Tokens
 	People   *people.People
+	Login    *login.Login // nil: nobody signs in through a company's provider
+	Clients  *client.Registry
+	Issuers  *issuer.Set
 	Vault    *vault.Vault
 	Log      *audit.Log
 	Gateway  *tools.Gateway
@@ -65,6 +74,11 @@ type App struct {
 
 	inForce  atomic.Pointer[config.Config] // what a changed file has put in place of Cfg
 	notifier *notifier
+	oauth    struct {
+		mu     sync.Mutex
+		server *server.Server
+		prover *dpop.Verifier
+	}
 	serving  atomic.Bool     // this process shows the pages itself
 	own      ownPages        // of consent, where no server shows them
 	services []tools.Service // as they are built in
@@ -176,12 +190,15 @@ func (a *App) openAuth(ctx context.Context) (err error) {
 	}
 	a.Tokens, err = auth.NewTokens(ctx, auth.TokenOptions{
 		Store: a.Store, Sealer: a.Keyring, Agents: a.Agents, Catalogs: Catalogs(),
-		Issuer: a.PublicURL(), Audience: a.PublicURL() + "/mcp", Now: time.Now, Logger: a.Logger,
+		Issuer: a.PublicURL(), Audience: a.PublicURL() + server.ResourcePath, Admin: a.PublicURL() + server.AdminPath, Now: time.Now, Logger: a.Logger,
 	})
 	if err != nil {
 		return err
 	}
-	return a.openPeople()
+	if err := a.openPeople(); err != nil {
+		return err
+	}
+	return a.openClients(ctx)
 }
 
 func (a *App) openGateway(ctx context.Context) (err error) {
@@ -216,7 +233,7 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 	}
 	a.Gateway.SetOffers(a.Offer, nil)
 	if a.Sandbox != nil {
-		return a.Sandbox.enter(ctx, a)
+		return errors.Join(a.identities(a.Cfg), a.Sandbox.enter(ctx, a))
 	}
 	return a.apply(a.Cfg)
 }
@@ -242,6 +259,9 @@ func (a *App) apply(cfg *config.Config) error {
 		}
 		policies[agent.ID], offers[agent.ID] = p, agent.Offer
 		decls = append(decls, agent.Credentials...)
+	}
+	if err := a.identities(cfg); err != nil {
+		return err
 	}
 	if err := a.Gateway.SetServices(services); err != nil {
 		return err
@@ -348,6 +368,14 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.Agents.Run(ctx) })
 	g.Go(func() error { return a.Tokens.Run(ctx) })
 	g.Go(func() error { return a.People.Run(ctx) })
+	g.Go(func() error { return a.Clients.Run(ctx) })
+	if a.Login != nil {
+		g.Go(func() error { return a.Login.Run(ctx) })
+	}
+	if s, prover := a.oauth.server, a.oauth.prover; s != nil {
+		g.Go(func() error { return s.Run(ctx) })
+		g.Go(func() error { return prover.Run(ctx) })
+	}
 	g.Go(func() error { return a.Connect.Run(ctx) })
 	g.Go(func() error { return a.Vault.Run(ctx) })
 	g.Go(func() error { return a.keepSealed(ctx) })

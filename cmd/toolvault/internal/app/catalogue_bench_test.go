@@ -42,7 +42,9 @@ func (w *whole) crowd(t testing.TB, agents int) {
 }
 
 // Authenticate lets everybody in as the agent.
-func (w *whole) Authenticate(context.Context, auth.Presented) (auth.Identity, error) { return w.id, nil }
+func (w *whole) Authenticate(context.Context, auth.Presented) (auth.Identity, error) {
+	return w.id, nil
+}
 
 // listing is a request for tools/list, which is answered over and over.
 func (w *whole) listing(t testing.TB) func() int {

@@ -48,7 +48,7 @@ func (r *reader) agents(items []*node, field func(int) string) {
 }
 
 func (r *reader) agent(n *node, field string, seen *registry) Agent {
-	m := r.mapping(n, field, append([]string{"agentId", "owners", "credentials", "tasks", "policy"}, offerKeys...)...)
+	m := r.mapping(n, field, append([]string{"agentId", "owners", "users", "client", "delegates", "credentials", "tasks", "policy"}, offerKeys...)...)
 	var a Agent
 	id, ok := r.required(m["agentId"], n.at, join(field, "agentId"), "an agent needs an agentId")
 	if ok && !agentID.MatchString(id) {
@@ -62,6 +62,22 @@ func (r *reader) agent(n *node, field string, seen *registry) Agent {
 		}
 		return s, nil
 	})
+	a.Users = r.texts(m["users"], join(field, "users"), func(s string) (string, error) {
+		if s == "*" {
+			return s, nil
+		}
+		return checkWho(s)
+	})
+	a.Delegates = r.texts(m["delegates"], join(field, "delegates"), agentName)
+	if c := m["client"]; c != nil {
+		f := join(field, "client")
+		own := r.proof(r.mapping(c, f, "secret", "key", "jwks_url"), f)
+		own.ID = a.ID
+		if own.public() {
+			r.fail(c.at, f, "a program proves who it is: give it a key, a jwks_url or a secret")
+		}
+		a.Client = &own
+	}
 	a.Credentials = r.credentials(m["credentials"], join(field, "credentials"), id, seen)
 	a.Tasks = r.tasks(m["tasks"], join(field, "tasks"), serviceNames(m["credentials"]), accountsOf(m["credentials"]))
 	a.Offer = r.offer(m, field)

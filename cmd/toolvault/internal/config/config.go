@@ -51,6 +51,7 @@ type Config struct {
 	Keys     Keys
 	Notify   Notify
 	Services map[string]Service
+	Auth     Auth
 	Agents   []Agent // in the order of the file
 
 	dir    string // absolute folder of the file: relative paths begin here
@@ -103,7 +104,10 @@ type OAuth struct {
 // Agent is one entry of "agents".
 type Agent struct {
 	ID          string
-	Owners      []string // people who may connect its own credentials
+	Owners      []string     // people who may connect its own credentials
+	Users       []string     // people who may let a client act as it: a name, "group:NAME", or "*" for anybody who signs in
+	Client      *OAuthClient // the program that is the agent; nil: none
+	Delegates   []string     // agents to which it may pass its right to act
 	Credentials []vault.Declaration
 	Tasks       map[string]scope.Grants // by the task's name
 	Rules       []auth.Rule

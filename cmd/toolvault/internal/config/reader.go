@@ -30,13 +30,15 @@ func (r *reader) file(root *node) {
 		r.agents([]*node{root}, func(int) string { return "" })
 		return
 	}
-	m := r.mapping(root, "", "server", "storage", "keys", "notify", "services", "agents")
+	m := r.mapping(root, "", "server", "storage", "keys", "notify", "services", "auth", "agents")
 	r.server(m["server"])
 	r.storage(m["storage"])
 	r.keys(m["keys"])
 	r.notify(m["notify"])
 	r.services(m["services"])
+	r.auth(m["auth"])
 	r.agents(r.list(m["agents"], "agents"), func(i int) string { return fmt.Sprintf("agents[%d]", i) })
+	r.agentsNamed()
 }
 
 // isAgent reports whether the file is one agent without the sections.
