@@ -4,115 +4,151 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"toolvault/vault/store"
 )
 
-// oncePrefix is where the proofs stand that were used, until they are too old to
-// be used again.
+// oncePrefix is where the proofs stand that were used, by a hash of key and jti,
+// until they are too old to be used again. What is kept is when that is, in
+// seconds since 1970, 8 bytes; it is no secret, and not sealed.
 const oncePrefix = "dpop/once/"
 
-// seen are the proofs that this process has seen. A replay to the same process
-// never costs the store anything.
+// maxSeen bounds how many of its own proofs a process remembers.
+const maxSeen = 1 << 17
+
+// proofID is one use of a jti by one key.
+type proofID [sha256.Size]byte
+
+// seen are proofs that this process has taken lately, in two generations of which
+// the older goes when the younger has its size. What it has forgotten the store
+// still knows; it only spares the store the replays that come to one process.
 type seen struct {
-	mu    sync.Mutex
-	until map[[sha256.Size]byte]time.Time
-	swept time.Time
+	mu           sync.Mutex
+	young, older map[proofID]struct{}
 }
 
-// first remembers a proof, and reports whether it was not there.
-func (s *seen) first(sum [sha256.Size]byte, now, until time.Time) bool {
+// add reports whether a proof was not there.
+func (s *seen) add(id proofID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Sub(s.swept) > time.Minute || now.Before(s.swept) {
-		s.swept = now
-		for k, end := range s.until {
-			if now.After(end) {
-				delete(s.until, k)
-			}
-		}
-	}
-	if end, ok := s.until[sum]; ok && !now.After(end) {
+	_, young := s.young[id]
+	if _, older := s.older[id]; young || older {
 		return false
 	}
-	s.until[sum] = until
+	if s.young == nil || len(s.young) >= maxSeen/2 {
+		s.young, s.older = map[proofID]struct{}{}, s.young
+	}
+	s.young[id] = struct{}{}
 	return true
 }
 
-// forget lets a proof be tried again that could not be recorded.
-func (s *seen) forget(sum [sha256.Size]byte) {
+// turn begins a generation.
+func (s *seen) turn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.until, sum)
+	s.young, s.older = nil, s.young
 }
 
-// once reports whether a proof is used for the first time, over all processes on
-// the store. It has to be written there, durably: a bucket of the store's, which
-// would cost less, may be passed on to another name and forget.
-func (v *Verifier) once(ctx context.Context, thumbprint, id string, until time.Time) (bool, error) {
-	sum := sha256.Sum256([]byte(thumbprint + "\x00" + id))
-	if !v.seen.first(sum, v.Now(), until) {
+// forget takes back a proof that could not be recorded.
+func (s *seen) forget(id proofID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.young, id)
+	delete(s.older, id)
+}
+
+// once reports whether a key uses a jti for the first time, over all processes on
+// the store. That is a record of the store: of all who put its first version, one
+// succeeds. The promise is as good as such a Put: it holds over crashes, and on
+// Redis over a failover where the URL asks for replicas. Where the answer to a Put
+// is lost, the proof is not taken, and need not be taken again either: a client
+// makes a new one for each request.
+//
+// A bucket of the store with one token (Store.Spend), which costs no write to the
+// disk, would do on Redis, where each name has its own. On SQLite it would not: a
+// name lies in one of 32 neighbouring places of a table of 32768, which serve for
+// limits too. When all of them are in use, which is so from some 60 proofs a second
+// on, a new name takes over a place that is not full, so that an honest proof is
+// refused; and the name that stood there is forgotten, so that its replay is taken
+// where one of the other 31 places has become free.
+func (v *Verifier) once(ctx context.Context, thumbprint, jti string, issued time.Time) (bool, error) {
+	id := proofID(sha256.Sum256([]byte(thumbprint + "\x00" + jti)))
+	if !v.seen.add(id) {
 		return false, nil
 	}
-	value, err := json.Marshal(until.Unix())
-	if err != nil {
-		return false, err
-	}
-	key := oncePrefix + base64.RawURLEncoding.EncodeToString(sum[:])
-	err = v.Store.Put(ctx, store.Item{Key: key, Version: 1, Value: value}, nil)
-	switch {
+	// Another process takes it until window after it was issued by its own clock.
+	until := issued.Add(2 * window)
+	item := store.Item{Key: oncePrefix + base64.RawURLEncoding.EncodeToString(id[:]), Version: 1}
+	item.Value = binary.BigEndian.AppendUint64(nil, uint64(until.Unix()))
+	switch err := v.Store.Put(ctx, item, nil); {
 	case errors.Is(err, store.ErrConflict):
 		return false, nil
 	case err != nil:
-		v.seen.forget(sum)
-		return false, fmt.Errorf("whether a proof was used before is not known: %w", err)
+		v.seen.forget(id)
+		return false, fmt.Errorf("whether a proof of possession was used before is not known: %w", err)
 	}
 	return true, nil
 }
 
-// sweepEvery is how often the proofs that are too old are removed.
-const sweepEvery = 5 * time.Minute
+// sweepEvery is how often the proofs that are too old are removed. It is not less
+// than the time for which one is good, since the process then begins a generation.
+const sweepEvery = 2 * window
 
-// Run removes what is no longer needed until ctx ends, which is no error.
+// sweepers are how many removals are under way at once: SQLite makes those that
+// wait together in one transaction.
+const sweepers = 32
+
+// Run removes what is no longer needed and renews the secret of the nonces, until
+// ctx ends, which is no error.
 func (v *Verifier) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
+	// Processes that were started together need not sweep together.
+	wait := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery/2))
+	defer wait.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-wait.C:
 		}
-		if err := v.Sweep(ctx); err != nil && ctx.Err() == nil {
-			v.Logger.Warn("old proofs of possession could not be removed; they do no harm and will be tried again", "error", err)
+		if err := errors.Join(v.Sweep(ctx), v.renew(ctx)); err != nil && ctx.Err() == nil {
+			v.Logger.Warn("old proofs of possession could not be removed, or the secret of their nonces not be renewed; it does no harm and will be tried again", "error", err)
 		}
+		wait.Reset(sweepEvery)
 	}
 }
 
 // Sweep is one round of Run.
 func (v *Verifier) Sweep(ctx context.Context) error {
-	now := v.Now()
-	var old []store.Item
+	v.seen.turn()
+	now := v.Now().Unix()
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(sweepers)
 	err := store.Each(ctx, v.Store, oncePrefix, func(item store.Item) error {
-		var until int64
-		if json.Unmarshal(item.Value, &until) != nil || now.Unix() > until {
-			old = append(old, store.Item{Key: item.Key, Version: item.Version})
+		if len(item.Value) == 8 && now <= int64(binary.BigEndian.Uint64(item.Value)) {
+			return nil
 		}
+		all.Go(func() error {
+			err := v.Store.Forget(ctx, item.Key, item.Version)
+			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+				return nil // another process was quicker
+			}
+			return err
+		})
 		return nil
 	})
-	if err != nil {
-		return err
+	if failed := all.Wait(); failed != nil {
+		err = failed
 	}
-	for _, item := range old {
-		err := v.Store.Forget(ctx, item.Key, item.Version)
-		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-			return err
-		}
+	if err != nil {
+		return fmt.Errorf("old proofs of possession could not be removed: %w", err)
 	}
 	return nil
 }

@@ -79,6 +79,19 @@ func (a *App) OAuth(ctx context.Context) (*server.Server, error) {
 	return s, nil
 }
 
+// issuing makes the authorization server and puts in force what it needs, secrets and
+// all.
+func (a *App) issuing(ctx context.Context) (*server.Server, error) {
+	s, err := a.OAuth(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openLogin(); err != nil {
+		return nil, err
+	}
+	return s, a.identities(a.config())
+}
+
 // authorize adds the authorization server to the HTTP surface: its pages are guarded
 // like the other pages, and what programs ask of it like calls.
 func (a *App) authorize(mux *http.ServeMux, s *server.Server) error {

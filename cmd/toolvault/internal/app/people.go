@@ -24,15 +24,16 @@ func (a *App) openPeople() (err error) {
 			o.Company.Label = u.Host
 		}
 	}
-	if a.People, err = people.New(o); err != nil || a.Cfg.Auth.Login == nil {
-		return err
-	}
-	return a.openLogin()
+	a.People, err = people.New(o)
+	return err
 }
 
 // openLogin makes the sign-in through the company's provider.
 func (a *App) openLogin() (err error) {
 	l := a.Cfg.Auth.Login
+	if l == nil || a.Login != nil {
+		return nil
+	}
 	p := login.Provider{Issuer: l.Issuer, ClientID: l.ClientID, Scopes: l.Scopes, NameClaim: l.NameClaim, GroupsClaim: l.GroupsClaim}
 	if config.IsReference(l.ClientID) {
 		id, err := a.Cfg.Lookup(l.ClientID)

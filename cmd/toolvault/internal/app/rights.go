@@ -70,14 +70,27 @@ func (r rights) Delegates(from, to string) bool {
 	return false
 }
 
-// identities puts the people, clients and issuers of a config in force.
+// identities puts the people, clients and issuers of a config in force. A secret
+// that cannot be had is an error where tokens are issued, and nobody's concern where
+// none are: the person, client or issuer is there without it, and cannot prove
+// anything.
 func (a *App) identities(cfg *config.Config) error {
+	lookup := cfg.Lookup
+	if a.oauth.server == nil {
+		lookup = func(ref string) (vault.Secret, error) {
+			secret, err := cfg.Lookup(ref)
+			if err != nil {
+				return vault.Secret{}, nil
+			}
+			return secret, nil
+		}
+	}
 	var all []people.Declared
 	for i, p := range cfg.Auth.People {
 		d := people.Declared{Name: p.Name, PasswordHash: p.PasswordHash, Groups: p.Groups}
 		if config.IsReference(p.PasswordHash) {
-			secret, err := cfg.Lookup(p.PasswordHash)
-			if err == nil {
+			secret, err := lookup(p.PasswordHash)
+			if err == nil && secret.Reveal() != "" {
 				err = people.CheckHash(secret.Reveal())
 			}
 			if err != nil {
@@ -87,11 +100,11 @@ func (a *App) identities(cfg *config.Config) error {
 		}
 		all = append(all, d)
 	}
-	clients, err := configuredClients(cfg)
+	clients, err := configuredClients(cfg, lookup)
 	if err != nil {
 		return err
 	}
-	issuers, err := configuredIssuers(cfg)
+	issuers, err := configuredIssuers(cfg, lookup)
 	if err != nil {
 		return err
 	}
@@ -105,12 +118,15 @@ func (a *App) identities(cfg *config.Config) error {
 	return nil
 }
 
+// lookup is config.Config.Lookup, or one that finds nothing where it would fail.
+type lookup = func(ref string) (vault.Secret, error)
+
 // configuredClients are the clients of a config: those of auth.clients, and the
 // programs that are agents.
-func configuredClients(cfg *config.Config) ([]client.Client, error) {
+func configuredClients(cfg *config.Config, lookup lookup) ([]client.Client, error) {
 	var all []client.Client
 	for i, c := range cfg.Auth.Clients {
-		x, err := proved(cfg, c, fmt.Sprintf("auth.clients[%d]", i))
+		x, err := proved(cfg, lookup, c, fmt.Sprintf("auth.clients[%d]", i))
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +146,7 @@ func configuredClients(cfg *config.Config) ([]client.Client, error) {
 		if agent.Client == nil {
 			continue
 		}
-		x, err := proved(cfg, *agent.Client, fmt.Sprintf("agents[%d].client", i))
+		x, err := proved(cfg, lookup, *agent.Client, fmt.Sprintf("agents[%d].client", i))
 		if err != nil {
 			return nil, err
 		}
@@ -141,13 +157,16 @@ func configuredClients(cfg *config.Config) ([]client.Client, error) {
 }
 
 // proved is a client with what it proves itself with.
-func proved(cfg *config.Config, c config.OAuthClient, field string) (client.Client, error) {
+func proved(cfg *config.Config, lookup lookup, c config.OAuthClient, field string) (client.Client, error) {
 	x := client.Client{ID: c.ID, Origin: client.OriginConfig, Auth: client.AuthNone, KeysURL: c.KeysURL}
 	switch {
 	case len(c.Secrets) > 0:
 		x.Auth = client.AuthBasic
 		for _, ref := range c.Secrets {
-			secret, err := cfg.Lookup(ref)
+			secret, err := lookup(ref)
+			if err == nil && secret.Reveal() == "" {
+				continue
+			}
 			if err != nil {
 				return x, cfg.Errorf(field+".secret", "%v", err)
 			}
@@ -170,7 +189,7 @@ func proved(cfg *config.Config, c config.OAuthClient, field string) (client.Clie
 	return x, nil
 }
 
-func configuredIssuers(cfg *config.Config) ([]issuer.Issuer, error) {
+func configuredIssuers(cfg *config.Config, lookup lookup) ([]issuer.Issuer, error) {
 	var all []issuer.Issuer
 	for i, x := range cfg.Auth.Issuers {
 		if x.Introspect != nil {
@@ -185,7 +204,7 @@ func configuredIssuers(cfg *config.Config) ([]issuer.Issuer, error) {
 				if !config.IsReference(part.ref) {
 					continue
 				}
-				secret, err := cfg.Lookup(part.ref)
+				secret, err := lookup(part.ref)
 				if err != nil {
 					return nil, cfg.Errorf(fmt.Sprintf("auth.issuers[%d].introspection", i), "%v", err)
 				}

@@ -74,7 +74,7 @@ func (a *App) refusals() func(context.Context, string, *http.Request) {
 
 // Handler is the whole HTTP surface.
 func (a *App) Handler(ctx context.Context) (http.Handler, error) {
-	oauth, err := a.OAuth(ctx)
+	oauth, err := a.issuing(ctx)
 	if err != nil {
 		return nil, err
 	}
