@@ -11,14 +11,20 @@ import (
 // TestEveryFieldHasALabel, every page one heading, and nothing needs a mouse:
 // what a screen reader and a keyboard need, without a browser at hand.
 func TestEveryFieldHasALabel(t *testing.T) {
-	w := newWorld(t, 1, plain)
+	w := newWorld(t, 1, passkeyPublic)
 	w.add("alice")
 	b := w.browser()
 	pages := map[string]string{
-		"sign-in": b.do(0, "GET", "/signin?return=/x", nil).text,
-		"refused": b.signIn(0, "alice", "wrong").text,
+		"invitation": b.do(0, "GET", "/signin/passkey/invite", nil).text,
+		"sign-in":    b.do(0, "GET", "/signin?return=/x", nil).text,
+		"refused":    b.signIn(0, "alice", "wrong").text,
 	}
 	b.must(0, "alice")
+	for range 2 {
+		if s := b.addPasskey(0, newAuthenticator(t), ""); s.Fault != "" {
+			t.Fatal(s.Fault)
+		}
+	}
 	pages["signed in"] = b.do(0, "GET", "/signin?return=/x", nil).text
 	pages["lost"] = b.do(0, "GET", "/signin/x", nil).text
 	for name, text := range pages {
@@ -45,7 +51,9 @@ func TestEveryFieldHasALabel(t *testing.T) {
 						t.Errorf("a form that is %v", e.attr)
 					}
 				case "script":
-					t.Error("there is a script")
+					if e.attr["src"] != "/signin/passkey.js" || name == "lost" {
+						t.Errorf("a script: %v", e.attr)
+					}
 				}
 				for attribute := range e.attr {
 					if strings.HasPrefix(attribute, "on") || attribute == "style" || attribute == "tabindex" {

@@ -1,16 +1,19 @@
 // Package people is the persons who can prove in a browser who they are: their
-// names, passwords and sessions, and the page where they sign in. A page that
-// asks for somebody's consent demands with Visitor that it has the right person
-// before it.
+// names, passwords, passkeys and sessions, and the page where they sign in. They
+// are added by an admin (Add), declared in the config (Configure), or come from the
+// company's OpenID provider (EnterExternal). A page that asks for somebody's consent
+// demands with Visitor that it has the right person before it.
 //
-// It defends against: theft of the store (passwords are argon2id hashes, sessions
-// are hashes of what the browser has, and all of it is sealed), guessing
-// (throttling that all replicas share), telling names apart by time or answer
-// (an unknown name costs what a known one does), session fixation (a session
-// begins at sign-in and nowhere else), forgery from other sites and open
-// redirects (auth/page), and people who have left: who is disabled or removed,
-// or gets a new password, is out everywhere with the next request, since each
-// asks the store.
+// It defends against: theft of the store (passwords are argon2id hashes, sessions,
+// challenges and invitations are hashes of what the browser has, and all of it is
+// sealed), guessing (throttling that all replicas share), telling names apart by
+// time or answer (an unknown name costs what a known one does), phishing (passkeys),
+// session fixation (a session begins at sign-in and nowhere else), taking over
+// somebody's name (what belongs to one stays with the subject, password or
+// declaration that it began with), forgery from other sites and open redirects
+// (auth/page), and people who have left: who is disabled, removed or signed out by
+// the provider, or gets a new password, is out everywhere with the next request,
+// since each asks the store.
 package people
 
 import (

@@ -127,7 +127,7 @@ func thePasskeyWords() passkeyWords {
 		Label:          "What to call it (may be left empty)",
 		Add:            "Add a passkey",
 		Remove:         "Remove",
-		RemoveNamed:    "Remove",
+		RemoveNamed:    "Remove", // and what it is called, for screen readers
 		NotRecent:      "To add or remove one, sign in again: it is more than ten minutes since you did.",
 		Again:          "Sign in again",
 		Failed:         "The server could not be reached, or did not take what this page sent. Load the page again and try once more.",

@@ -14,15 +14,18 @@ import (
 func stdioCommand() *cobra.Command {
 	var p place
 	var f offerFlags
-	var agent string
+	var agent, elsewhere string
 	cmd := &cobra.Command{
 		Use:   "stdio",
 		Short: "Serve MCP on standard input and output, for a desktop client",
 		Long: `Speaks MCP on stdin and stdout; a desktop client starts it ('toolvault
 client-config' prints what to paste). Everything else goes to stderr.`,
-		Example: "  toolvault stdio --sandbox\n  toolvault stdio --config toolvault.yaml --agent support-agent-1",
+		Example: "  toolvault stdio --sandbox\n  toolvault stdio --config toolvault.yaml --agent support-agent-1\n  toolvault stdio --remote https://tools.example.com",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if elsewhere != "" {
+				return serveRemote(cmd, elsewhere)
+			}
 			offer, err := f.offer(cmd)
 			if err != nil {
 				return err
@@ -48,6 +51,7 @@ client-config' prints what to paste). Everything else goes to stderr.`,
 	p.flags(cmd)
 	p.sandboxFlag(cmd)
 	f.flags(cmd)
+	cmd.Flags().StringVar(&elsewhere, "remote", "", "carry the messages to the toolvault at this URL, to which 'toolvault login' has signed you in; all other flags are then its own")
 	cmd.Flags().StringVar(&agent, "agent", "", "the agent that the client acts as (default: the only one)")
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 	"toolvault/auth/people"
 	"toolvault/auth/scope"
 	"toolvault/cmd/toolvault/internal/config"
+	"toolvault/cmd/toolvault/internal/remote"
 	"toolvault/vault"
 )
 
@@ -124,7 +125,10 @@ type lookup = func(ref string) (vault.Secret, error)
 // configuredClients are the clients of a config: those of auth.clients, and the
 // programs that are agents.
 func configuredClients(cfg *config.Config, lookup lookup) ([]client.Client, error) {
-	var all []client.Client
+	all := []client.Client{{
+		ID: remote.ClientID, Name: "toolvault on the command line", Origin: client.OriginConfig, Auth: client.AuthNone,
+		Grants: []string{client.GrantDevice, client.GrantRefresh}, Admin: auth.AdminScopes(),
+	}}
 	for i, c := range cfg.Auth.Clients {
 		x, err := proved(cfg, lookup, c, fmt.Sprintf("auth.clients[%d]", i))
 		if err != nil {

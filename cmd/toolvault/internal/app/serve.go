@@ -93,7 +93,7 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 	if err := a.consent(mux); err != nil {
 		return nil, err
 	}
-	if err := a.authorize(mux, oauth); err != nil {
+	if err := errors.Join(a.authorize(mux, oauth), a.administrate(mux, oauth)); err != nil {
 		return nil, err
 	}
 	return mux, nil
