@@ -25,7 +25,9 @@ func (s *Server) caller(ctx context.Context, h http.Header, form url.Values) (*c
 	if err != nil {
 		return nil, err
 	}
-	visitOf(ctx).proved = c.ID
+	if !c.Public() {
+		visitOf(ctx).proved = c.ID
+	}
 	return &c, nil
 }
 

@@ -61,7 +61,9 @@ func (p protocol) VerifyClient(ctx context.Context, r *op.Request[op.ClientCrede
 	if err != nil {
 		return nil, err
 	}
-	visitOf(ctx).proved = c.ID
+	if !c.Public() {
+		visitOf(ctx).proved = c.ID
+	}
 	return asker{Client: c}, nil
 }
 

@@ -127,7 +127,7 @@ func strict(cmd *cobra.Command) {
 			switch {
 			case err == nil:
 				return nil
-			case cmd.HasSubCommands():
+			case cmd.HasSubCommands() && len(args) > 0:
 				return misuse(cmd, "%s", unknownCommand(cmd, args[0]))
 			}
 			return misuse(cmd, "write it as: %s", cmd.UseLine())
