@@ -134,7 +134,8 @@ func printClientConfig(cmd *cobra.Command, c mcpClient, p place, agent string, o
 		if len(offer) > 0 {
 			serve += " " + shell(offer)
 		}
-		say(cmd, "Start 'toolvault serve%s', put the output of 'toolvault agent token %s%s' in place of TOKEN, and give this to the client:", serve, id, flags)
+		say(cmd, "Start 'toolvault serve%s'. A client that signs people in needs the url alone: it finds the rest by itself.", serve)
+		say(cmd, "For any other, put the output of 'toolvault agent token %s%s' in place of TOKEN, and give this to the client:", id, flags)
 		return printIndented(cmd, map[string]any{"mcpServers": map[string]any{"toolvault": map[string]any{
 			"type": "http", "url": a.PublicURL() + "/mcp", "headers": map[string]string{"Authorization": "Bearer TOKEN"},
 		}}})
