@@ -86,6 +86,7 @@ var kinds = map[string]kind{
 	TypeBasic:             basic(),
 	TypeClientCredentials: clientCredentials(),
 	TypeJWTBearer:         jwtBearer(),
+	TypeIDJAG:             identityAssertion(),
 	TypeMTLS:              mutualTLS(),
 	TypeSession:           session(),
 	TypeSignedRequest:     signedRequest(),

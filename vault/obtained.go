@@ -56,7 +56,7 @@ func (v *Vault) trade(m Material) target {
 	return target{d: m.Declaration, name: obtainedPrefix + m.Declaration.ID, origin: m.Secret, basis: basis, next: func(ctx context.Context, s Stored) (Stored, error) {
 		m := m
 		m.Now = v.clock()
-		if oauth := d.Type == TypeClientCredentials || d.Type == TypeJWTBearer; oauth && m.tokenURL() == "" && m.Service.App.Issuer != "" {
+		if oauth := d.Type == TypeClientCredentials || d.Type == TypeJWTBearer || d.Type == TypeIDJAG; oauth && m.tokenURL() == "" && m.Service.App.Issuer != "" {
 			var err error
 			if m.Service.App, err = v.appReady(ctx, d.Service); err != nil {
 				return Stored{}, err

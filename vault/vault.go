@@ -17,6 +17,7 @@ const (
 	TypeOAuthToken        = "oauth_token"
 	TypeClientCredentials = "client_credentials"
 	TypeJWTBearer         = "jwt_bearer"
+	TypeIDJAG             = "id_jag"
 	TypeSignedRequest     = "signed_request"
 	TypeMTLS              = "mtls"
 	TypeSession           = "session"

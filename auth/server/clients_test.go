@@ -63,6 +63,11 @@ func TestClientsAssertionsThatAreNotTaken(t *testing.T) {
 	sign := func(header, change map[string]any) string {
 		return key.sign(t, header, changed(p.clientClaims(), change))
 	}
+	p.h.change(func() {
+		both := p.h.clients["signer"]
+		both.ID, both.Auth, both.Secrets = "both", client.AuthPost, secretHash("s3cret")
+		p.h.clients["both"] = both
+	})
 	used := sign(nil, nil)
 	if got := p.prove(used); got.Status != http.StatusOK {
 		t.Fatal(got.body)
@@ -95,6 +100,7 @@ func TestClientsAssertionsThatAreNotTaken(t *testing.T) {
 		"no algorithm":              {unsignedOf(t, p.clientClaims()), nil},
 		"a secret's algorithm":      {hmacOf(t, key, p.clientClaims()), nil},
 		"a client with a secret":    {sign(nil, map[string]any{"iss": "c-bot", "sub": "c-bot"}), nil},
+		"that, with a key too":      {sign(nil, map[string]any{"iss": "both", "sub": "both"}), nil},
 		"beside another client_id":  {sign(nil, nil), []string{"client_id", "c-bot"}},
 		"huge":                      {"e30." + strings.Repeat("A", maxAssertion) + ".x", nil},
 		"no JWT":                    {"x", nil},
@@ -145,6 +151,13 @@ func TestClientsSecretInTheHeader(t *testing.T) {
 		if got := p.call(TokenPath, "grant_type", client.GrantOwn, "@Authorization", header); got.Status != want && (want != http.StatusUnauthorized || got.Error != "invalid_request") {
 			t.Errorf("%s: %d %s", header, got.Status, got.body)
 		}
+	}
+}
+
+func TestClientsThatHaveNoSecretSendNone(t *testing.T) {
+	p := newPlant(t, "")
+	if got := p.call(RevokePath, "client_id", "web", "client_secret", "x", "token", "x"); got.Status != http.StatusUnauthorized || got.Error != "invalid_client" {
+		t.Errorf("%d %s", got.Status, got.body)
 	}
 }
 

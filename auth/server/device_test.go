@@ -415,6 +415,10 @@ func TestDeviceLeavesNoCodeInTheStore(t *testing.T) {
 			}
 		}
 	}
+	other := newPlant(t, "") // with a secret of its own
+	if p.userKey(d.UserCode) == other.userKey(d.UserCode) || p.userKey(d.UserCode) != p.userKey(strings.ToLower(d.UserCode)) {
+		t.Error("whoever has the store can try codes out")
+	}
 	p.h.clock.pass(deviceFor + time.Minute)
 	if err := p.Sweep(t.Context()); err != nil {
 		t.Fatal(err)

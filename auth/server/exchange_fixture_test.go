@@ -51,11 +51,12 @@ func secretHash(secret string) [][32]byte { return [][32]byte{sha256.Sum256([]by
 // programs are the clients of the plant, beside those of the house.
 func programs() map[string]client.Client {
 	all := map[string]client.Client{
-		"app":     {ID: "app", Name: "App", Origin: client.OriginConfig, Grants: []string{client.GrantAssertion}, Auth: client.AuthPost, Secrets: secretHash("s3cret")},
-		"tv":      {ID: "tv", Name: "Television", Origin: client.OriginConfig, Grants: []string{client.GrantDevice, client.GrantRefresh}, Auth: client.AuthNone},
-		"radio":   {ID: "radio", Name: "Radio", Origin: client.OriginConfig, Grants: []string{client.GrantDevice}, Auth: client.AuthNone, Admin: auth.AdminScopes()},
-		"ops":     {ID: "ops", Name: "Operations", Origin: client.OriginConfig, Grants: []string{client.GrantOwn}, Auth: client.AuthBasic, Secrets: secretHash("s3cret"), Admin: auth.AdminScopes()},
-		"unarmed": {ID: "unarmed", Origin: client.OriginConfig, Agent: "other", Grants: []string{client.GrantExchange}, Auth: client.AuthNone},
+		"app":      {ID: "app", Name: "App", Origin: client.OriginConfig, Grants: []string{client.GrantAssertion}, Auth: client.AuthPost, Secrets: secretHash("s3cret")},
+		"tv":       {ID: "tv", Name: "Television", Origin: client.OriginConfig, Grants: []string{client.GrantDevice, client.GrantRefresh}, Auth: client.AuthNone},
+		"radio":    {ID: "radio", Name: "Radio", Origin: client.OriginConfig, Grants: []string{client.GrantDevice}, Auth: client.AuthNone, Admin: auth.AdminScopes()},
+		"ops":      {ID: "ops", Name: "Operations", Origin: client.OriginConfig, Grants: []string{client.GrantOwn}, Auth: client.AuthBasic, Secrets: secretHash("s3cret"), Admin: auth.AdminScopes()},
+		"nobody's": {ID: "nobody's", Origin: client.OriginConfig, Grants: []string{client.GrantExchange}, Auth: client.AuthPost, Secrets: secretHash("s3cret")},
+		"unarmed":  {ID: "unarmed", Origin: client.OriginConfig, Agent: "other", Grants: []string{client.GrantExchange}, Auth: client.AuthNone},
 	}
 	for _, id := range chained {
 		all["c-"+id] = client.Client{

@@ -163,6 +163,7 @@ func TestExchangeIsForAgentsThatProveWhoTheyAre(t *testing.T) {
 		"an unknown client":                {[]string{"client_id", "nobody", "client_secret", "s3cret"}, http.StatusUnauthorized, "invalid_client"},
 		"an agent that proves nothing":     {[]string{"client_id", "unarmed"}, http.StatusBadRequest, "unauthorized_client"},
 		"a client that people use":         {[]string{"client_id", "desk", "client_secret", "s3cret"}, http.StatusBadRequest, "unauthorized_client"},
+		"a client that is no agent":        {[]string{"client_id", "nobody's", "client_secret", "s3cret"}, http.StatusBadRequest, "unauthorized_client"},
 		"a client for other assertions":    {[]string{"client_id", "app", "client_secret", "s3cret"}, http.StatusBadRequest, "unauthorized_client"},
 		"two ways at once":                 {[]string{"client_id", "c-other", "client_secret", "s3cret", "@Authorization", "Basic Yy1vdGhlcjpzM2NyZXQ="}, http.StatusBadRequest, "invalid_request"},
 		"an Authorization of another kind": {[]string{"@Authorization", "Bearer " + bots}, http.StatusUnauthorized, "invalid_client"},
@@ -220,7 +221,7 @@ func TestExchangeNeverWidens(t *testing.T) {
 		t.Errorf("it lives %d s more, and the token that it came from 60", later.In)
 	}
 	p.h.clock.pass(59*time.Second + 500*time.Millisecond)
-	if got := p.pass("bot", narrow); got.Status != http.StatusBadRequest {
+	if got := p.pass("bot", narrow); got.Error != "invalid_request" {
 		t.Errorf("half a second before its end: %s", got.body)
 	}
 }

@@ -240,6 +240,9 @@ func TestJWTBearerIDJAGRefusals(t *testing.T) {
 		t.Errorf("of the replay the log has %+v", e)
 	}
 	p.h.change(func() { bob := p.h.people["bob"]; bob.Disabled = true; p.h.people["bob"] = bob })
+	if got := p.bring(sign(nil, nil), as("app", "@Authorization", "Basic YXBwOnMzY3JldA==")...); got.Error != "invalid_request" {
+		t.Errorf("two ways at once: %s", got.body)
+	}
 	if got := p.bring(sign(nil, nil), as("app")...); got.Error != "invalid_grant" {
 		t.Errorf("of a person who has left: %s", got.body)
 	}
@@ -302,6 +305,7 @@ func TestJWTBearerTheRuleNamesTheAgent(t *testing.T) {
 	if got := bring(); got.Error != "invalid_grant" {
 		t.Errorf("an agent that the client is not: %s", got.body)
 	}
+	p.h.change(func() { c := p.h.clients["app"]; c.Agent = ""; p.h.clients["app"] = c })
 	p.trust(t, issuer.Rule{Subject: "system:serviceaccount:prod:bot", Agent: "bot"}, issuer.Rule{Agent: "third"})
 	if got := bring(); got.Error != "invalid_grant" {
 		t.Errorf("a rule that names no person: %s", got.body)

@@ -129,13 +129,46 @@ func TestLimitMalformedRequestsCostToo(t *testing.T) {
 	}
 }
 
-func TestLimitDevicesThatWaitCostNothingAndThoseThatBeginDo(t *testing.T) {
-	p := newPlant(t, "")
-	d := p.begin()
-	for range 2 * addressFailures().Burst {
-		p.h.clock.pass(10 * time.Millisecond)
-		p.poll(d)
+func TestLimitWhatCosts(t *testing.T) {
+	for _, c := range []struct {
+		path   string
+		status int
+		code   string
+		want   bool
+	}{
+		{TokenPath, 200, "", false}, {DeviceAuthPath, 200, "", true}, {TokenPath, 400, "invalid_grant", true}, {TokenPath, 401, "invalid_client", true},
+		{TokenPath, 400, "authorization_pending", false}, {TokenPath, 400, "use_dpop_nonce", false}, {TokenPath, 400, "slow_down", true},
+		{TokenPath, 503, "temporarily_unavailable", false}, {IntrospectPath, 200, "", false},
+	} {
+		if got := costs(c.path, c.status, c.code); got != c.want {
+			t.Errorf("%+v costs: %v", c, got)
+		}
 	}
+}
+
+func TestLimitAProofIsOldAfterAnHour(t *testing.T) {
+	clock := &fixtureClock{now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	l := newLimiter(clock.Now)
+	q := requester{network: "192.0.2.7", proving: true, client: func() string { return "c" }}
+	l.proved("c", q.network)
+	clock.pass(provedFor - time.Second)
+	fill := func() {
+		for i := range 3 * clientFailures().Burst {
+			l.failed(requester{network: fmt.Sprint(i), proving: true, client: q.client})
+		}
+	}
+	fill()
+	if l.wait(q) != 0 {
+		t.Error("the client is kept out within the hour")
+	}
+	clock.pass(time.Second)
+	fill()
+	if l.wait(q) == 0 {
+		t.Error("the proof holds after the hour")
+	}
+}
+
+func TestLimitDevicesThatBeginCost(t *testing.T) {
 	fresh := newPlant(t, "")
 	last := 0
 	for range addressFailures().Burst + 1 {

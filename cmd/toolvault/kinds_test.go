@@ -95,7 +95,7 @@ agents:
 	out, code = toolvault(private, "credential", "put", "slack/cert", "--type", "mtls")
 	has(out, code, 1, "there is a private key and no certificate: give both in one text, in PEM")
 	out, code = toolvault("x", "credential", "put", "slack/cert", "--type", "certificate")
-	has(out, code, 2, "--type must be one of api_key, basic, client_credentials, jwt_bearer, mtls,")
+	has(out, code, 2, "--type must be one of api_key, basic, client_credentials, id_jag, jwt_bearer, mtls,")
 
 	out, code = toolvault("", "check")
 	has(out, code, 1,
