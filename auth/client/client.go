@@ -12,6 +12,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func (c Client) Redirect(uri string) bool {
 	if err != nil || u.Scheme != "http" || u.User != nil || u.Fragment != "" || strings.Contains(uri, "#") || !loopback(u.Hostname()) {
 		return false
 	}
-	if u.Port() != "" && u.Host != hostPort(u) {
+	if !portIsGood(u) || u.Port() != "" && u.Host != hostPort(u) {
 		return false
 	}
 	for _, registered := range c.Redirects {
@@ -114,6 +115,16 @@ func (c Client) Redirect(uri string) bool {
 		}
 	}
 	return false
+}
+
+// portIsGood reports whether a URL names no port, or one that there is: not "host:",
+// which browsers take for no port, and none that they take for an error.
+func portIsGood(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
 }
 
 func hostPort(u *url.URL) string {

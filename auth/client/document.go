@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -31,6 +30,7 @@ const (
 	maxDocuments   = 1000     // that are remembered
 	fetchesAtOnce  = 8
 	fetchIn        = 5 * time.Second
+	slotIn         = 2 * time.Second // for one of those fetches
 	leastFresh     = 5 * time.Minute
 	mostFresh      = 24 * time.Hour
 	wrongFor       = 30 * time.Second // that a document which is wrong, or cannot be had, is not asked for again
@@ -55,8 +55,8 @@ func bounded(c *http.Client) *http.Client {
 
 // documents are the clients that describe themselves.
 type documents struct {
-	mu     sync.Mutex
-	by     map[string]known // by URL
+	good   cache[known] // by URL
+	wrong  cache[known] // apart, so that junk does not push out what is good
 	flight singleflight.Group
 	slots  chan struct{}
 }
@@ -68,7 +68,39 @@ type known struct {
 }
 
 func (d *documents) init() {
-	d.by, d.slots = map[string]known{}, make(chan struct{}, fetchesAtOnce)
+	d.slots = make(chan struct{}, fetchesAtOnce)
+}
+
+func (d *documents) get(id string, now time.Time) (known, bool) {
+	for _, c := range []*cache[known]{&d.good, &d.wrong} {
+		if k, ok := c.get(id); ok && now.Before(k.until) {
+			return k, true
+		}
+	}
+	return known{}, false
+}
+
+func (d *documents) put(id string, k known) {
+	switch {
+	case k.err == nil:
+		d.good.put(id, k)
+		d.wrong.drop(id)
+	case !errors.Is(k.err, store.ErrUnavailable): // that is not the document's fault
+		d.wrong.put(id, k)
+		d.good.drop(id)
+	}
+}
+
+// slot waits for one of the few fetches that may run at once, and not for long.
+func (d *documents) slot() (release func(), err error) {
+	wait := time.NewTimer(slotIn)
+	defer wait.Stop()
+	select {
+	case d.slots <- struct{}{}:
+		return func() { <-d.slots }, nil
+	case <-wait.C:
+		return nil, fmt.Errorf("too much is being fetched for clients: try again in a few seconds: %w", store.ErrUnavailable)
+	}
 }
 
 func isURL(id string) bool { return strings.Contains(id, "://") }
@@ -76,7 +108,7 @@ func isURL(id string) bool { return strings.Contains(id, "://") }
 // checkURL refuses a URL that cannot be a client's id (section 3 of the draft).
 func checkURL(id string) (*url.URL, error) {
 	u, err := url.Parse(id)
-	if err != nil || len(id) > maxDocumentURL || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Contains(id, "#") ||
+	if err != nil || len(id) > maxDocumentURL || !strings.HasPrefix(id, "https://") || u.String() != id || u.Hostname() == "" || u.User != nil || strings.Contains(id, "#") ||
 		u.Path == "" || u.Path == "/" || u.Opaque != "" || strings.Contains(u.Host, "@") {
 		return nil, invalid("a client's URL is https, with a host and a path, and without user and fragment")
 	}
@@ -100,22 +132,12 @@ func (r *Registry) document(ctx context.Context, id string) (Client, error) {
 		return Client{}, invalid("clients of that host are not taken here: an admin can add it under auth.client_metadata")
 	}
 	now := r.Now()
-	r.documents.mu.Lock()
-	k, ok := r.documents.by[id]
-	r.documents.mu.Unlock()
-	if ok && now.Before(k.until) {
+	if k, ok := r.documents.get(id, now); ok {
 		return k.client, k.err
 	}
 	done := r.documents.flight.DoChan(id, func() (any, error) {
-		r.documents.slots <- struct{}{}
-		defer func() { <-r.documents.slots }()
 		k := r.read(context.WithoutCancel(ctx), id, now)
-		r.documents.mu.Lock()
-		defer r.documents.mu.Unlock()
-		if len(r.documents.by) >= maxDocuments {
-			clear(r.documents.by) // whoever comes again is read again
-		}
-		r.documents.by[id] = k
+		r.documents.put(id, k)
 		return k, nil
 	})
 	select {
@@ -129,6 +151,9 @@ func (r *Registry) document(ctx context.Context, id string) (Client, error) {
 
 func (r *Registry) read(ctx context.Context, id string, now time.Time) known {
 	body, fresh, err := r.get(ctx, id, maxDocument)
+	if errors.Is(err, store.ErrUnavailable) {
+		return known{err: err}
+	}
 	if err != nil {
 		r.Logger.Info("a client's description could not be had", "client_id", id, "error", err)
 		return known{err: invalid("the client's description could not be had at its URL"), until: now.Add(wrongFor)}
@@ -148,6 +173,11 @@ func (r *Registry) get(ctx context.Context, target string, most int64) ([]byte, 
 	if u, err := url.Parse(target); err != nil || u.Scheme != "https" {
 		return nil, 0, invalid("a client's keys are at an https URL")
 	}
+	release, err := r.documents.slot()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer release()
 	return getJSON(ctx, r.Fetch, target, most)
 }
 
@@ -218,11 +248,12 @@ type Metadata struct {
 // parseDocument reads the document of a URL.
 func parseDocument(id string, body []byte) (Client, error) {
 	var m Metadata
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(&m); err != nil || d.More() {
-		return Client{}, invalid("the client's description is not one JSON object")
+	if err := decodeObject(body, &m); err != nil {
+		return Client{}, err
 	}
 	switch {
+	case clean(m.Name) == "":
+		return Client{}, invalid("the client's description has no client_name")
 	case m.ClientID != id:
 		return Client{}, invalid("the client_id in the client's description is not its URL, character by character")
 	case len(m.Secret) > 0 || len(m.SecretExpires) > 0:
@@ -238,9 +269,51 @@ func parseDocument(id string, body []byte) (Client, error) {
 	return c, check(c)
 }
 
+// metadataNames are the names that Metadata has.
+func metadataNames() []string {
+	return []string{
+		"client_id", "client_name", "redirect_uris", "token_endpoint_auth_method", "grant_types", "response_types", "application_type", "scope",
+		"jwks", "jwks_uri", "client_secret", "client_secret_expires_at",
+	}
+}
+
+// decodeObject reads one JSON object: nothing after it, and no name that stands twice
+// or that a parser blind to case would take for another.
+func decodeObject(body []byte, m *Metadata) error {
+	wrong := invalid("the client's description is not one JSON object, with each name once and in small letters")
+	d := json.NewDecoder(bytes.NewReader(body))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return wrong
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		var value json.RawMessage
+		if err != nil || !ok || d.Decode(&value) != nil || seen[name] {
+			return wrong
+		}
+		// As encoding/json compares them: a long s counts as an s.
+		if slices.ContainsFunc(metadataNames(), func(known string) bool { return name != known && strings.EqualFold(name, known) }) {
+			return wrong
+		}
+		seen[name] = true
+	}
+	if _, err := d.Token(); err != nil {
+		return wrong
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return wrong
+	}
+	if json.Unmarshal(body, m) != nil {
+		return wrong
+	}
+	return nil
+}
+
 // client is the client that metadata describe, without an id and an origin.
 func (m Metadata) client() (Client, error) {
-	c := Client{Name: clean(m.Name), Redirects: m.Redirects, Auth: m.Auth, KeysURL: m.KeysURL}
+	c := Client{Name: clean(m.Name), Redirects: m.Redirects, Auth: m.Auth}
 	if c.Auth == "" {
 		c.Auth = AuthNone
 	}
@@ -279,28 +352,10 @@ func (m Metadata) client() (Client, error) {
 		if _, err := checkURL(m.KeysURL); err != nil {
 			return c, invalid("a client's jwks_uri is an https URL with a path")
 		}
+		c.KeysURL = m.KeysURL
 		return c, nil
 	}
 	var err error
 	c.Keys, err = ParseKeys(m.Keys)
 	return c, err
-}
-
-// clean is a name as people may see it: one line, without what hides or turns text,
-// and bounded.
-func clean(name string) string {
-	name = strings.ToValidUTF8(name, "")
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r >= 0x7f && r < 0xa0, r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f, r == 0xfeff, r >= 0xe0000 && r <= 0xe0fff:
-			return -1
-		}
-		return r
-	}, name)
-	name = strings.TrimSpace(name)
-	for len(name) > maxName {
-		_, size := lastRune(name)
-		name = name[:len(name)-size]
-	}
-	return strings.TrimSpace(name)
 }

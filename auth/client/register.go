@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
-	"unicode/utf8"
 
 	"toolvault/vault"
-	"toolvault/vault/store"
 	"toolvault/vault/store/bucket"
 )
 
@@ -22,14 +22,19 @@ const maxRegistration = 16 << 10 // bytes
 // registrations bounds how many clients an address may register.
 var registrations = bucket.Rate{Burst: 20, Every: 3 * time.Minute}
 
-func lastRune(s string) (rune, int) { return utf8.DecodeLastRuneInString(s) }
-
 // errBusy is the answer to more registrations than anybody needs.
 var errBusy = errors.New("too many clients have registered: try again in an hour")
 
 // Register makes a client of what it says of itself (RFC 7591 section 3). Its secret
 // is returned this once; zero for a client that has none.
 func (r *Registry) Register(ctx context.Context, address string, m Metadata) (Client, vault.Secret, error) {
+	got, _, err := r.Store.Spend(ctx, "register/"+hashedID(address), registrations, 1, 0)
+	if err != nil {
+		return Client{}, vault.Secret{}, err
+	}
+	if got == 0 || r.registered() >= maxRegistered {
+		return Client{}, vault.Secret{}, errBusy
+	}
 	c, err := m.client()
 	if err != nil {
 		return Client{}, vault.Secret{}, err
@@ -37,13 +42,6 @@ func (r *Registry) Register(ctx context.Context, address string, m Metadata) (Cl
 	c.ID, c.Origin, c.Created = "tvc_"+random(), OriginRegistered, r.Now().UTC().Truncate(time.Second)
 	if err := check(c); err != nil {
 		return Client{}, vault.Secret{}, err
-	}
-	got, _, err := r.Store.Spend(ctx, "register/"+hashedID(address), registrations, 1, 0)
-	if err != nil {
-		return Client{}, vault.Secret{}, err
-	}
-	if got == 0 || r.registered() >= maxRegistered {
-		return Client{}, vault.Secret{}, errBusy
 	}
 	var secret vault.Secret
 	if c.Auth == AuthBasic || c.Auth == AuthPost {
@@ -59,7 +57,14 @@ func (r *Registry) Register(ctx context.Context, address string, m Metadata) (Cl
 	if err != nil {
 		return Client{}, vault.Secret{}, err
 	}
-	return c, secret, r.Observe(ctx, Event{Kind: Registered, Client: c.ID, Name: c.Name, Address: address})
+	if err := r.Observe(ctx, Event{Kind: Registered, Client: c.ID, Name: c.Name, Address: address}); err != nil {
+		undo := r.change(context.WithoutCancel(ctx), c.ID, func(rec *record) error {
+			*rec = record{}
+			return nil
+		})
+		return Client{}, vault.Secret{}, errors.Join(err, undo)
+	}
+	return c, secret, nil
 }
 
 func (r *Registry) registered() int {
@@ -72,53 +77,6 @@ func (r *Registry) registered() int {
 		}
 	}
 	return n
-}
-
-// MarkUsed notes that somebody has agreed to a client that registered itself: it is
-// kept. It writes once a day at most.
-func (r *Registry) MarkUsed(ctx context.Context, id string) error {
-	today := r.Now().UTC().Truncate(24 * time.Hour)
-	err := r.change(ctx, id, func(rec *record) error {
-		if rec.Origin != OriginRegistered || !rec.Used.Before(today) {
-			return errUnchanged
-		}
-		rec.Used = today
-		return nil
-	})
-	if errors.Is(err, errUnchanged) {
-		return nil
-	}
-	return err
-}
-
-var errUnchanged = errors.New("nothing to change")
-
-// Sweep removes the clients that registered themselves and that nobody uses.
-func (r *Registry) Sweep(ctx context.Context) error {
-	now := r.Now()
-	var old []store.Item
-	var ids []string
-	err := store.Each(ctx, r.Store, clientPrefix, func(item store.Item) error {
-		if rec, err := r.open(item); err == nil && rec.Origin == OriginRegistered && now.Sub(rec.Used) > unusedFor {
-			old, ids = append(old, store.Item{Key: item.Key, Version: item.Version}), append(ids, rec.ID)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i, item := range old {
-		err := r.Store.Forget(ctx, item.Key, item.Version)
-		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-		if err == nil {
-			r.mu.Lock()
-			delete(r.stored, ids[i])
-			r.mu.Unlock()
-		}
-	}
-	return nil
 }
 
 // registration is the answer to a registration (RFC 7591 section 3.2.1).
@@ -152,9 +110,9 @@ func (r *Registry) RegisterHandler() http.Handler {
 		kind, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 		var m Metadata
 		if err == nil && kind == "application/json" {
-			d := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxRegistration))
-			if err = d.Decode(&m); err == nil && d.More() {
-				err = errors.New("more than one value")
+			var body []byte
+			if body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, maxRegistration)); err == nil {
+				err = decodeObject(body, &m)
 			}
 		} else {
 			err = fmt.Errorf("content type %q", kind)
@@ -201,6 +159,13 @@ func (r *Registry) refuse(w http.ResponseWriter, req *http.Request, address stri
 		writeError(w, http.StatusServiceUnavailable, "temporarily_unavailable", "The client could not be stored. Try again in a few seconds.")
 	}
 	e := Event{Kind: Refused, Address: address, Reason: err.Error()}
+	if errors.Is(err, errBusy) {
+		n, tell := r.busy.count(r.Now())
+		if !tell {
+			return
+		}
+		e.Reason = fmt.Sprintf("%v (%d refused since this was last written)", err, n)
+	}
 	if err := r.Observe(context.WithoutCancel(req.Context()), e); err != nil {
 		r.Logger.Error("a refused registration could not be recorded", "error", err)
 	}
@@ -209,4 +174,23 @@ func (r *Registry) refuse(w http.ResponseWriter, req *http.Request, address stri
 func writeError(w http.ResponseWriter, status int, code, description string) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": description})
+}
+
+// tally counts what would fill the audit log one by one.
+type tally struct {
+	mu   sync.Mutex
+	n    int
+	next time.Time
+}
+
+// count counts one more; it is told of once a second, with how many there were.
+func (t *tally) count(now time.Time) (n int, tell bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+	if now.Before(t.next) {
+		return 0, false
+	}
+	n, t.n, t.next = t.n, 0, now.Add(time.Second)
+	return n, true
 }

@@ -112,7 +112,7 @@ func (p *People) takePasskey(w http.ResponseWriter, r *http.Request, response []
 	if err != nil {
 		return "", err
 	}
-	if challenge.Person == "" || challenge.Person != fold(who.Name) || challenge.Session != who.session || challenge.Invite != who.invite {
+	if challenge.Person != fold(who.Name) || challenge.Session != who.session || challenge.Invite != who.invite {
 		return "", errStale
 	}
 	answer, err := protocol.ParseCredentialCreationResponseBytes(response)

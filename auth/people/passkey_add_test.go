@@ -16,6 +16,7 @@ import (
 func TestWhoMayChangePasskeys(t *testing.T) {
 	w, a := withPasskey(t, 1)
 	w.add("mallory")
+	w.add("bob") // who has no passkey yet
 	in, mallory, nobody := w.browser(), w.browser(), w.browser()
 	in.must(0, "alice")
 	mallory.must(0, "mallory")
@@ -38,6 +39,16 @@ func TestWhoMayChangePasskeys(t *testing.T) {
 	in.plant(mallory.cookie("passkey"))
 	if s := in.script(0, "/signin/passkey/add/finish", url.Values{"response": {newAuthenticator(t).create(begun.Options)}}); s.status != http.StatusForbidden {
 		t.Errorf("mallory's key for alice: %+v", s)
+	}
+	bob, bobsOther := w.browser(), w.browser()
+	bob.must(0, "bob")
+	bobsOther.must(0, "bob")
+	for name, other := range map[string]*browser{"mallory's": mallory, "another session's": bobsOther} {
+		begun = other.script(0, "/signin/passkey/add/begin", url.Values{})
+		bob.plant(other.cookie("passkey"))
+		if s := bob.script(0, "/signin/passkey/add/finish", url.Values{"response": {newAuthenticator(t).create(begun.Options)}}); s.status != http.StatusForbidden {
+			t.Errorf("%s key for bob: %+v", name, s)
+		}
 	}
 	// Nor is a challenge to sign in one to add, or the other way round.
 	begun = in.script(0, "/signin/passkey/begin", url.Values{})
@@ -122,10 +133,20 @@ func TestAPersonHasTenPasskeysAtMost(t *testing.T) {
 	w.add("alice")
 	b := w.browser()
 	b.must(0, "alice")
-	for range 10 {
+	for range 9 {
 		if s := b.addPasskey(0, newAuthenticator(t), ""); s.Fault != "" {
 			t.Fatal(s.Fault)
 		}
+	}
+	// Two at once, when there is room for one.
+	second, key := w.browser(), newAuthenticator(t)
+	second.must(0, "alice")
+	begun := second.script(0, "/signin/passkey/add/begin", url.Values{})
+	if s := b.addPasskey(0, newAuthenticator(t), ""); s.Fault != "" {
+		t.Fatal(s.Fault)
+	}
+	if s := second.script(0, "/signin/passkey/add/finish", url.Values{"response": {key.create(begun.Options)}}); !strings.HasPrefix(s.Fault, "You have 10 passkeys") {
+		t.Errorf("%+v", s)
 	}
 	if s := b.addPasskey(0, newAuthenticator(t), ""); !strings.HasPrefix(s.Fault, "You have 10 passkeys") {
 		t.Errorf("%+v", s)

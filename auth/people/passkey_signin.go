@@ -153,9 +153,6 @@ func (p *People) provePasskey(w http.ResponseWriter, r *http.Request, response [
 	if err != nil && !errors.Is(err, errStale) {
 		return record{}, "", err
 	}
-	if err == nil && challenge.Person != "" {
-		err = errStale // it was for adding one
-	}
 	stale := err
 	var credential *webauthn.Credential
 	if reason == nil {
@@ -171,9 +168,6 @@ func (p *People) provePasskey(w http.ResponseWriter, r *http.Request, response [
 	}
 	if reason == nil && rec.Disabled {
 		reason = errors.New("disabled")
-	}
-	if reason == nil && credential.Authenticator.CloneWarning {
-		reason = errCopied
 	}
 	if reason == nil {
 		if err := p.used(r, rec.Name, credential); err != nil && !errors.Is(err, errCopied) {
@@ -214,7 +208,8 @@ func (p *People) used(r *http.Request, name string, credential *webauthn.Credent
 		}
 		ring.Passkeys = slices.Clone(ring.Passkeys)
 		k := &ring.Passkeys[at]
-		// Another may have been let in since it was read.
+		// Here, not where the answer was checked: another may have been let in since. A
+		// count that the library warns of it has left as it was.
 		now, before := credential.Authenticator.SignCount, k.Credential.Authenticator.SignCount
 		if now <= before && (now != 0 || before != 0) {
 			return errCopied

@@ -48,6 +48,10 @@ func TestAPasskeySignsInOnEveryReplica(t *testing.T) {
 			if got := w.told(); got != want {
 				t.Errorf("told:\n%swant:\n%s", got, want)
 			}
+			begun = other.script(0, "/signin/passkey/begin", url.Values{})
+			if s := other.script(0, "/signin/passkey/finish", url.Values{"response": {a.get(begun.Options)}, "return": {"//evil.example"}}); s.Next != "/signin" {
+				t.Errorf("to another site: %+v", s)
+			}
 			if page := b.do(0, "GET", "/signin", nil).text; !strings.Contains(page, "<strong>my key</strong>") || !strings.Contains(page, "Last used on 24 November 2026.") {
 				t.Error(page)
 			}

@@ -192,6 +192,8 @@ func (h *house) Keys(_ context.Context, c client.Client) (jose.JSONWebKeySet, er
 }
 
 // change alters what the replicas share.
+func (h *house) MarkUsed(context.Context, string) error { return nil }
+
 func (h *house) change(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -87,6 +87,11 @@ func (s *Server) issue(ctx context.Context, i issuance) (tokenAnswer, error) {
 	if err := s.Observe(ctx, e); err != nil {
 		return tokenAnswer{}, unavailable(err)
 	}
+	if i.client.Origin == client.OriginRegistered {
+		if err := s.Clients.MarkUsed(ctx, i.client.ID); err != nil {
+			s.Logger.Warn("that a client is in use could not be written", "client_id", i.client.ID, "error", err)
+		}
+	}
 	return answer, nil
 }
 

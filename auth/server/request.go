@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"compress/flate"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -125,11 +124,7 @@ func expiredFault() *fault {
 
 // digest is what a person agrees to of a client: its name, and where its answers go.
 // One that changes either is another client to them.
-func digest(c client.Client) string {
-	text, _ := json.Marshal(append([]string{c.ID, c.Name, c.Origin}, c.Redirects...)) // strings always can be
-	sum := sha256.Sum256(text)
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
-}
+func digest(c client.Client) string { return c.Digest() }
 
 // plainText is text from outside in one line that a person can read: without what
 // cannot be seen or turns the direction of writing, at most n bytes.

@@ -67,6 +67,8 @@ type Sealer interface {
 type Clients interface {
 	Find(ctx context.Context, id string) (client.Client, error)
 	Keys(ctx context.Context, c client.Client) (jose.JSONWebKeySet, error)
+	// MarkUsed keeps a client that registered itself from being removed as unused.
+	MarkUsed(ctx context.Context, id string) error
 }
 
 // People tells who sits before a browser, and who is still here (people.People).
