@@ -21,11 +21,9 @@ func addFixtures(s *server.MCPServer) {
 		server.WithResourceCapabilities(true, true),
 		server.WithCompletions(),
 		server.WithLogging(),
-		server.WithElicitation(),
 	} {
 		option(s)
 	}
-	s.EnableSampling()
 	addStreams(s)
 	addSchemas(s)
 	addPrompts(s)

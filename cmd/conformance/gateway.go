@@ -11,6 +11,7 @@ import (
 	"toolvault/audit"
 	"toolvault/auth"
 	"toolvault/auth/scope"
+	"toolvault/auth/server"
 	"toolvault/schemas"
 	"toolvault/tools"
 	"toolvault/tools/fault"
@@ -92,12 +93,13 @@ func service() (tools.Service, []schemas.Tool, error) {
 	return s, files, nil
 }
 
-// stack is the product's own: store, vault, tokens, audit log and gateway, in a
-// folder.
+// stack is the product's own: store, vault, tokens, authorization server, audit log
+// and gateway, in a folder.
 type stack struct {
 	gateway *tools.Gateway
-	tokens  *auth.Tokens
-	token   string
+	guard   *auth.Guard
+	oauth   *server.Server
+	secret  vault.Secret // of the agent, at the authorization server
 	store   store.Store
 	log     *audit.Log
 }
@@ -130,25 +132,13 @@ func newStack(ctx context.Context, dir, publicURL string, logger *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	agents := auth.NewAgents(st, time.Now)
-	agents.Configure([]auth.Agent{{ID: agent}})
-	tokens, err := auth.NewTokens(ctx, auth.TokenOptions{
-		Store: st, Sealer: keyring, Agents: agents, Issuer: publicURL, Audience: publicURL + "/mcp",
-		Catalogs: scope.Catalogs{s.Name: s.Scopes}, Now: time.Now, Logger: logger,
-	})
-	if err != nil {
+	made := &stack{store: st, log: log}
+	if err := made.authorize(ctx, keyring, s, publicURL, logger); err != nil {
 		return nil, err
 	}
-	token, _, err := tokens.Mint(ctx, auth.Request{Agent: agent})
-	if err != nil {
-		return nil, err
-	}
-	g, err := tools.NewGateway(tools.Options{
+	made.gateway, err = tools.NewGateway(tools.Options{
 		Services: []tools.Service{s}, Schemas: files, Pool: upstream.NewPool(nil), Vault: v, Log: log, Redactor: audit.NewRedactor(),
 		Active: func(string) bool { return true }, Now: time.Now, Logger: logger,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &stack{gateway: g, tokens: tokens, token: token, store: st, log: log}, nil
+	return made, err
 }
