@@ -31,7 +31,7 @@ function formWith(html, mark) {
 }
 
 /** answerForms opens a client's authorization request, signs in if asked, and allows. */
-export async function answerForms(start, { name, password, agent } = {}) {
+export async function answerForms(start, { name, password, agent, without } = {}) {
   const cookies = new Map(); // of the server: there is one
   const home = new URL(start).host;
   async function load(url, body) {
@@ -70,6 +70,7 @@ export async function answerForms(start, { name, password, agent } = {}) {
   if (signIn) page = await send(page, signIn, { name, password });
   const consent = formWith(page.html, 'value="allow"');
   if (!consent) throw new Error(`${page.url} asks nothing:\n${page.html.slice(0, 2000)}`);
+  consent.values = consent.values.filter(([k, v]) => k !== 'part' || v !== without);
   const shown = decode(page.html.replace(/<[^>]*>/g, ' '));
   page = await send(page, consent, { decision: 'allow', ...(agent ? { agent } : {}) });
   return { url: page.url, shown };

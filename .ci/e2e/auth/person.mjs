@@ -94,9 +94,9 @@ export class Browser {
 const company = 'a.button[href*="/signin/company"]';
 const allow = 'button[value=allow]';
 
-/** answer opens a client's authorization request, signs in if asked, and allows. */
-export async function answer(url, { name = 'ada', password = 'correct horse battery', atCompany = false, agent, browser } = {}) {
-  if (process.env.FORMS) return answerForms(url, { name, password, agent });
+/** answer opens a client's authorization request, signs in if asked, and allows: all, or all without a service. */
+export async function answer(url, { name = 'ada', password = 'correct horse battery', atCompany = false, agent, without, browser } = {}) {
+  if (process.env.FORMS) return answerForms(url, { name, password, agent, without });
   const b = browser ?? await Browser.open();
   try {
     b.clicks = 0;
@@ -123,6 +123,7 @@ export async function answer(url, { name = 'ada', password = 'correct horse batt
     if (agent && (await b.find(`input[name=agent][type=radio][value="${agent}"]`)).length > 0) {
       await b.click(`input[name=agent][value="${agent}"]`);
     }
+    if (without) await b.click(`input[name=part][value="${without}"]`);
     const here = await b.url();
     await b.click(allow);
     for (const end = Date.now() + 10_000; Date.now() < end; await sleep(20)) {

@@ -4,6 +4,7 @@
 //   node provider.mjs TOOLVAULT FOREIGN     two servers of ours: one at which its people
 //                                           sign in, one that takes its access tokens
 //
+//   GET /crm/objects/VERSION/contacts/ID     a service with one contact, Dana
 //   GET /offboard?sub=ID     the provider ends that person's sessions (back-channel logout)
 import http from 'node:http';
 import { Provider } from 'oidc-provider';
@@ -46,6 +47,13 @@ provider.on('backchannel.error', (_, err) => console.error(err.stack));
 const oidc = provider.callback();
 server.on('request', async (req, res) => {
   const asked = new URL(req.url, url);
+  if (asked.pathname.startsWith('/crm/')) {
+    res.setHeader('content-type', 'application/json');
+    return res.end(JSON.stringify({
+      id: asked.pathname.split('/').pop(), properties: { firstname: 'Dana', lastname: 'Whitfield' },
+      createdAt: '2026-01-01T00:00:00Z', updatedAt: '2026-01-01T00:00:00Z', archived: false,
+    }));
+  }
   if (asked.pathname !== '/offboard') return oidc(req, res);
   try {
     const client = await provider.Client.find('toolvault');

@@ -7,6 +7,7 @@
 //
 // 1 is @modelcontextprotocol/sdk, 2 is @modelcontextprotocol/client. STATE is the file
 // in which the app keeps what it knows. DPOP=1 (SDK 2.x) binds the tokens to a key.
+// WITHOUT=SERVICE takes that out at first, and asks for it when a tool of it is called.
 // COMPANY=1 signs in at the company's provider, PERSON and PASSWORD name who.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -92,7 +93,7 @@ export async function first(sdk, url, file, { clientID, dpop, tool, person, ask 
   try {
     const app = new App(file, callback.redirectUrl, clientID, dpop);
     let refused;
-    await use(sdk, url, app).catch((err) => { refused = err; });
+    await use(sdk, url, app, tool).catch((err) => { refused = err; });
     must('the SDK asks for a person', refused instanceof sdk.UnauthorizedError && app.page, String(refused?.stack));
     const end = await ask(app.page.href, person);
     const params = await Promise.race([callback.came, new Promise((_, no) => setTimeout(no, 5000, new Error('nobody came to ' + callback.redirectUrl + ' but ' + end.url)))]);
@@ -105,6 +106,15 @@ export async function first(sdk, url, file, { clientID, dpop, tool, person, ask 
   } finally {
     callback.close();
   }
+}
+
+/** stepUp is given all but one service, calls a tool of that one, and is sent back to the person. */
+async function stepUp(sdk, url, file) {
+  const tool = ['hubspot_get_object', { object_type: 'contacts', id: '1' }];
+  const { app } = await first(sdk, url, file, { person: { without: process.env.WITHOUT } });
+  must('it was not given that', !app.tokens().scope.includes(process.env.WITHOUT), app.tokens().scope);
+  const again = await first(sdk, url, file, { tool });
+  return { before: app.tokens().scope, after: again.app.tokens().scope, ...again.used };
 }
 
 async function main([major, url, file, more]) {
@@ -121,6 +131,8 @@ async function main([major, url, file, more]) {
     must('the refresh token is another', app.tokens().refresh_token && app.tokens().refresh_token !== before.refresh_token);
     return { ...used, refreshed: true };
   }
+  // More than it was given needs a person again; after that the same call works.
+  if (process.env.WITHOUT) return stepUp(sdk, url, file);
   const dpop = process.env.DPOP ? await sdk.DpopSession.create() : undefined;
   const person = { name: process.env.PERSON, password: process.env.PASSWORD, atCompany: Boolean(process.env.COMPANY) };
   const { app, end, used } = await first(sdk, url, file, { clientID: more, dpop, tool, person });
