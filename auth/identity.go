@@ -23,6 +23,9 @@ type Identity struct {
 	Key string
 	// Grant is the consent that the token comes from (Request.Grant); may be empty.
 	Grant string
+	// From are the tokens for which this one was exchanged, from the nearest to the
+	// first (Sources).
+	From []Source
 	// Issuer is the authorization server of a token that is not ours.
 	Issuer string
 

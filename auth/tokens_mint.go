@@ -45,6 +45,7 @@ type Request struct {
 	Chain  []string      // see Identity; at most MaxChain
 	Key    string        // see Identity
 	Grant  string        // the consent that it comes from, for RevokeGrant; may be empty
+	From   []Source      // the tokens that it is exchanged for; at most MaxSources
 }
 
 // MaxChain bounds how many agents can have passed a right on.
@@ -62,6 +63,7 @@ type claims struct {
 	Confirm  *confirmation `json:"cnf,omitempty"`
 	Task     string        `json:"task,omitempty"`
 	Grant    string        `json:"grant_id,omitempty"`
+	From     []Source      `json:"exchanged_from,omitempty"`
 }
 
 type actor struct {
@@ -95,7 +97,7 @@ func (t *Tokens) Mint(_ context.Context, r Request) (string, Identity, error) {
 	if r.Client == "" {
 		r.Client = agent.ID
 	}
-	c := claims{Scope: grants.String(), Task: r.Task}
+	c := claims{Scope: grants.String(), Task: r.Task, From: r.From}
 	c.Subject, c.Profile, c.Act = subject(r)
 	token, err := t.sign(&c, t.Audience, r)
 	if err != nil {
@@ -181,6 +183,9 @@ func checkRequest(r Request) error {
 	if r.Key != "" && !keyID.MatchString(r.Key) {
 		return errors.New("the key of a token is named by its SHA-256 thumbprint, 43 characters of base64url")
 	}
+	if err := checkSources(r.From); err != nil {
+		return err
+	}
 	for what, text := range map[string]string{"user": r.User, "client": r.Client, "grant": r.Grant} {
 		if len(text) > maxName || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 			return fmt.Errorf("the %s of a token is at most %d bytes of plain text, without control characters", what, maxName)
@@ -233,7 +238,7 @@ func (t *Tokens) grants(agent Agent, r Request) (scope.Grants, error) {
 // identity is who the claims say calls; not ok if they say nothing clear.
 func (c *claims) identity(grants scope.Grants) (id Identity, ok bool) {
 	id = Identity{
-		Task: c.Task, Client: c.ClientID, TokenID: c.ID, Grant: c.Grant, Grants: grants, Expires: c.Expiry.Time().UTC(),
+		Task: c.Task, Client: c.ClientID, TokenID: c.ID, Grant: c.Grant, From: c.From, Grants: grants, Expires: c.Expiry.Time().UTC(),
 	}
 	if c.Confirm != nil {
 		id.Key = c.Confirm.Thumbprint

@@ -60,7 +60,7 @@ type revocation struct {
 	Before time.Time `json:"before,omitzero"` // of an agent: tokens issued until then are void
 }
 
-// Revoke voids one token. until is when it expires by itself; zero stands for the
+// Revoke voids one token, and those that were exchanged from it. until is when it expires by itself; zero stands for the
 // longest that a token can live. Revoking twice is no error.
 func (t *Tokens) Revoke(ctx context.Context, jti string, until time.Time) error {
 	if _, ok := issued(jti); !ok {
@@ -87,7 +87,8 @@ func (t *Tokens) RevokeUser(ctx context.Context, user string) error {
 	return t.revokeAll(ctx, hashedName(revokedUser, user))
 }
 
-// RevokeClient voids all tokens that an OAuth client has now.
+// RevokeClient voids all tokens that an OAuth client has now, and those that others
+// got in exchange for one of them.
 func (t *Tokens) RevokeClient(ctx context.Context, client string) error {
 	return t.revokeAll(ctx, hashedName(revokedClient, client))
 }
@@ -174,6 +175,11 @@ func (t *Tokens) isRevoked(v *verified) bool {
 	}
 	for _, name := range v.holders {
 		if r, ok := t.revoked[name]; ok && !v.issued.After(r.Before) {
+			return true
+		}
+	}
+	for _, s := range v.sources {
+		if r, ok := t.revoked[s.name]; ok && (s.at.IsZero() || !s.at.After(r.Before)) {
 			return true
 		}
 	}

@@ -69,6 +69,7 @@ type verified struct {
 	identity Identity
 	holders  []string // whose tokens can be voided together: names in Tokens.revoked
 	grant    string   // likewise, of the consent
+	sources  []inherited
 	issued   time.Time
 	starts   time.Time
 }
@@ -117,7 +118,8 @@ func (t *Tokens) verify(ctx context.Context, bearer string) (*verified, error) {
 		return nil, refused(reasonForeign)
 	}
 	return &verified{
-		identity: id, holders: bearers(id.Agent, id.Chain, id.User, id.Client), grant: grantName(c.Grant), issued: at, starts: c.NotBefore.Time(),
+		identity: id, holders: bearers(id.Agent, id.Chain, id.User, id.Client), grant: grantName(c.Grant),
+		sources: inheritedFrom(id.From, id.User), issued: at, starts: c.NotBefore.Time(),
 	}, nil
 }
 

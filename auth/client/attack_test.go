@@ -277,7 +277,7 @@ func TestTooManyRegister(t *testing.T) {
 	if e := told[len(told)-1]; e.Kind != client.Refused || !strings.Contains(e.Reason, "50 refused") {
 		t.Errorf("%+v", e)
 	}
-	if w := post(`{"client_name":"` + strings.Repeat("a", 17<<10) + `"}`); w.Code != http.StatusBadRequest {
+	if w := post(`{"client_name":"` + strings.Repeat("a", 17<<10) + `"}`); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a huge body: %d", w.Code)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -17,22 +18,30 @@ import (
 	"toolvault/vault/store/bucket"
 )
 
-const maxRegistration = 16 << 10 // bytes
+const (
+	maxRegistration = 16 << 10 // bytes
+	// registering is the name under which processes take turns, so that all of them
+	// together keep to maxRegistered; turn is the longest that one may take.
+	registering = "client/registering"
+	turn        = 10 * time.Second
+)
 
-// registrations bounds how many clients an address may register.
+// registrations bounds how many clients an address may register: of IPv6, the first
+// 64 bits, which is what one subscriber has.
 var registrations = bucket.Rate{Burst: 20, Every: 3 * time.Minute}
 
 // errBusy is the answer to more registrations than anybody needs.
 var errBusy = errors.New("too many clients have registered: try again in an hour")
 
 // Register makes a client of what it says of itself (RFC 7591 section 3). Its secret
-// is returned this once; zero for a client that has none.
+// is returned this once; zero for a client that has none. Where there are 1,000 such
+// clients, at all processes together, it makes none.
 func (r *Registry) Register(ctx context.Context, address string, m Metadata) (Client, vault.Secret, error) {
-	got, _, err := r.Store.Spend(ctx, "register/"+hashedID(address), registrations, 1, 0)
+	got, _, err := r.Store.Spend(ctx, "register/"+hashedID(network(address)), registrations, 1, 0)
 	if err != nil {
 		return Client{}, vault.Secret{}, err
 	}
-	if got == 0 || r.registered() >= maxRegistered {
+	if got == 0 || r.registered() >= maxRegistered { // what memory knows costs nothing
 		return Client{}, vault.Secret{}, errBusy
 	}
 	c, err := m.client()
@@ -50,11 +59,7 @@ func (r *Registry) Register(ctx context.Context, address string, m Metadata) (Cl
 			return Client{}, vault.Secret{}, err
 		}
 	}
-	err = r.change(ctx, c.ID, func(rec *record) error {
-		rec.Client, rec.Used = c, c.Created
-		return nil
-	})
-	if err != nil {
+	if err := r.admit(ctx, c); err != nil {
 		return Client{}, vault.Secret{}, err
 	}
 	if err := r.Observe(ctx, Event{Kind: Registered, Client: c.ID, Name: c.Name, Address: address}); err != nil {
@@ -67,16 +72,57 @@ func (r *Registry) Register(ctx context.Context, address string, m Metadata) (Cl
 	return c, secret, nil
 }
 
+// admit stores a client that has registered, if there is room. What memory knows is
+// half a second old, so the store is asked, by one process at a time. That costs no
+// more than the change itself, at which every process reads all clients.
+func (r *Registry) admit(ctx context.Context, c Client) error {
+	lease, err := r.Store.Lease(ctx, registering, turn)
+	if err != nil {
+		return fmt.Errorf("the client could not take its turn: %w", err)
+	}
+	defer func() { _ = lease.Release(context.WithoutCancel(ctx)) }()
+	all, err := r.readAll(ctx)
+	if err != nil {
+		return fmt.Errorf("the clients could not be counted: %w", err)
+	}
+	if countRegistered(all) >= maxRegistered {
+		return errBusy
+	}
+	return r.change(ctx, c.ID, func(rec *record) error {
+		rec.Client, rec.Used = c, c.Created
+		return nil
+	})
+}
+
 func (r *Registry) registered() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	return countRegistered(r.stored)
+}
+
+func countRegistered(all map[string]kept) int {
 	n := 0
-	for _, s := range r.stored {
-		if s.Origin == OriginRegistered {
+	for _, k := range all {
+		if k.Origin == OriginRegistered {
 			n++
 		}
 	}
 	return n
+}
+
+// network is what one subscriber has: an IPv4 address, or the 64 bits of an IPv6 one.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	ip = ip.Unmap() // a zone goes with the prefix
+	if ip.Is6() {
+		if net, err := ip.Prefix(64); err == nil {
+			return net.Addr().String()
+		}
+	}
+	return ip.String()
 }
 
 // registration is the answer to a registration (RFC 7591 section 3.2.1).
@@ -116,6 +162,11 @@ func (r *Registry) RegisterHandler() http.Handler {
 			}
 		} else {
 			err = fmt.Errorf("content type %q", kind)
+		}
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			writeError(w, http.StatusRequestEntityTooLarge, "invalid_client_metadata", "The body has at most 16 KiB.")
+			return
 		}
 		if err != nil {
 			writeError(w, http.StatusBadRequest, "invalid_client_metadata", "The body is one JSON object of at most 16 KiB.")

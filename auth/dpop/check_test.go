@@ -253,7 +253,7 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			return
 		}
-		signed, err := jose.ParseSigned(proof, []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA})
+		signed, err := jose.ParseSignedCompact(proof, []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA})
 		if err != nil {
 			t.Fatalf("taken: %q: %v", proof, err)
 		}

@@ -8,14 +8,14 @@
 // another sign-in (nonce), issuer or client, an answer of another provider (RFC 9207),
 // open redirects (auth/page), a fixed session (it begins after the answer), and a
 // provider that is away or turns bad: nobody is signed in, and nothing that it sends
-// is shown unescaped or read without a bound.
+// is shown unescaped or read without a bound. A stranger who begins sign-ins, or sends
+// answers and logouts that are none, fills neither the store nor the audit log, and does not
+// make us ask the provider more than once in two seconds.
 package login
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"toolvault/auth/page"
 	"toolvault/auth/people"
@@ -92,28 +92,15 @@ type Options struct {
 // Login is safe for concurrent use; several processes may share a store.
 type Login struct {
 	Options
-	pages *page.Set
-	http  *http.Client
+	pages  *page.Set
+	http   *http.Client
+	told   tally
+	asking singleflight.Group
 
 	mu       sync.Mutex
 	provider *described
-	asked    time.Time // the last time that the provider did not describe itself
+	failed   time.Time // the last time that the provider did not describe itself
 }
-
-// described is what the provider says of itself.
-type described struct {
-	*oidc.Provider
-	verifier        *oidc.IDTokenVerifier
-	announcesIssuer bool
-	at              time.Time
-}
-
-const (
-	timeout     = 10 * time.Second
-	maxAnswer   = 1 << 20 // bytes that the provider may answer with
-	describedIn = time.Hour
-	askAgain    = 2 * time.Second
-)
 
 // New makes a Login. It asks the provider nothing: that is done when somebody comes.
 func New(o Options) (*Login, error) {
@@ -143,28 +130,13 @@ func New(o Options) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	bounded := *o.HTTP
-	bounded.Timeout, bounded.Transport = timeout, limited{bounded.Transport}
-	bounded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Login{Options: o, pages: pages, http: &bounded}, nil
-}
-
-// limited bounds what an answer may hold.
-type limited struct{ next http.RoundTripper }
-
-func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	next := l.next
-	if next == nil {
-		next = http.DefaultTransport
+	outgoing := *o.HTTP
+	if outgoing.Transport == nil {
+		outgoing.Transport = http.DefaultTransport
 	}
-	resp, err := next.RoundTrip(r)
-	if err == nil {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
-	}
-	return resp, err
+	outgoing.Timeout, outgoing.Transport = timeout, &limited{next: outgoing.Transport, now: o.Now}
+	outgoing.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Login{Options: o, pages: pages, http: &outgoing}, nil
 }
 
 // Handler answers Path, CallbackPath and LogoutPath. The server before it has to
@@ -175,77 +147,4 @@ func (l *Login) Handler() http.Handler {
 	mux.HandleFunc("GET "+CallbackPath, l.callback)
 	mux.HandleFunc("POST "+LogoutPath, l.logout)
 	return mux
-}
-
-// describe is what the provider says of itself, an hour old at most.
-func (l *Login) describe(ctx context.Context) (*described, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.Now()
-	if p := l.provider; p != nil && now.Sub(p.at) < describedIn && !now.Before(p.at) {
-		return p, nil
-	}
-	if since := now.Sub(l.asked); since >= 0 && since < askAgain {
-		return l.older()
-	}
-	// Not the request's context: the keys are fetched with it for as long as they
-	// are used.
-	background := oidc.ClientContext(context.WithoutCancel(ctx), l.http)
-	provider, err := oidc.NewProvider(background, l.Provider.Issuer)
-	if err != nil {
-		l.asked = now
-		l.Logger.Warn("the company's provider does not describe itself", "issuer", l.Provider.Issuer, "error", err)
-		return l.older()
-	}
-	var more struct {
-		AnnouncesIssuer bool     `json:"authorization_response_iss_parameter_supported"`
-		Algorithms      []string `json:"id_token_signing_alg_values_supported"`
-	}
-	if err := provider.Claims(&more); err != nil {
-		return nil, fmt.Errorf("the provider's description cannot be read: %w", err)
-	}
-	config := &oidc.Config{ClientID: l.Provider.ClientID, SupportedSigningAlgs: asymmetric(more.Algorithms), Now: l.Now}
-	l.provider = &described{provider, provider.VerifierContext(background, config), more.AnnouncesIssuer, now}
-	return l.provider, nil
-}
-
-// older is a description that was good, where the provider does not answer.
-func (l *Login) older() (*described, error) {
-	if l.provider != nil {
-		return l.provider, nil
-	}
-	return nil, errors.New("the company's provider does not describe itself")
-}
-
-// asymmetric are the algorithms that the provider signs with, without those that
-// share a secret (RFC 8725 section 3.2).
-func asymmetric(announced []string) []string {
-	known := []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA}
-	var both []string
-	for _, a := range known {
-		for _, b := range announced {
-			if a == b {
-				both = append(both, a)
-			}
-		}
-	}
-	if both == nil {
-		return []string{oidc.RS256}
-	}
-	return both
-}
-
-// client is our registration at the provider.
-func (l *Login) client(p *described) *oauth2.Config {
-	return &oauth2.Config{
-		ClientID: l.Provider.ClientID, ClientSecret: l.Provider.ClientSecret.Reveal(), Endpoint: p.Endpoint(),
-		RedirectURL: l.PublicURL + CallbackPath, Scopes: l.Provider.Scopes,
-	}
-}
-
-// tell records what is not waited for.
-func (l *Login) tell(ctx context.Context, r *http.Request, kind, reason string) {
-	if err := l.Observe(context.WithoutCancel(ctx), Event{Kind: kind, Address: address(r), Reason: reason}); err != nil {
-		l.Logger.Error("what happened at a sign-in could not be recorded", "error", err)
-	}
 }

@@ -2,255 +2,51 @@ package login_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"toolvault/auth/login"
 	"toolvault/auth/people"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
 
-type m = map[string]any
-
-// provider is an OpenID provider that signs everybody in at once.
-type provider struct {
-	*httptest.Server
-	key *ecdsa.PrivateKey
-
-	mu     sync.Mutex
-	codes  map[string]url.Values // what was asked for, by code
-	edit   func(claims m)        // of ID tokens
-	answer func(url.Values)      // of redirects
-	info   m                     // of the user info
-}
-
-func newProvider(t *testing.T) *provider {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &provider{key: key, codes: map[string]url.Values{}}
-	mux := http.NewServeMux()
-	p.Server = httptest.NewServer(mux)
-	t.Cleanup(p.Close)
-	reply := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v)
-	}
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, m{
-			"issuer": p.URL, "authorization_endpoint": p.URL + "/auth", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
-			"userinfo_endpoint": p.URL + "/me", "id_token_signing_alg_values_supported": []string{"ES256", "HS256", "none"},
-			"authorization_response_iss_parameter_supported": true, "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
-		})
-	})
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
-	})
-	mux.HandleFunc("/auth", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		code := rand.Text()
-		back := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {p.URL}}
-		p.mu.Lock()
-		p.codes[code] = q
-		if p.answer != nil {
-			p.answer(back)
-		}
-		p.mu.Unlock()
-		http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
-	})
-	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm()
-		p.mu.Lock()
-		asked, ok := p.codes[r.Form.Get("code")]
-		delete(p.codes, r.Form.Get("code"))
-		edit := p.edit
-		p.mu.Unlock()
-		sum := sha256.Sum256([]byte(r.Form.Get("code_verifier")))
-		id, secret, _ := r.BasicAuth()
-		if !ok || asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) || id != "toolvault" || secret != "s3cret" {
-			w.WriteHeader(http.StatusBadRequest)
-			reply(w, m{"error": "invalid_grant", "error_description": "<script>canary</script>"})
-			return
-		}
-		claims := m{
-			"iss": p.URL, "aud": "toolvault", "sub": "u-1", "nonce": asked.Get("nonce"), "sid": "s-1", "exp": time.Now().Add(time.Minute).Unix(),
-			"iat": time.Now().Unix(), "email": "ada@example.com", "groups": []string{"support"},
-		}
-		if edit != nil {
-			edit(claims)
-		}
-		reply(w, m{"access_token": "upstream-access", "token_type": "Bearer", "id_token": p.sign(t, claims)})
-	})
-	mux.HandleFunc("/me", func(w http.ResponseWriter, _ *http.Request) { reply(w, p.info) })
-	return p
-}
-
-func (p *provider) sign(t *testing.T, claims m) string {
-	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: p.key, KeyID: "k"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, _ := json.Marshal(claims)
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, _ := signed.CompactSerialize()
-	return out
-}
-
-type plain struct{}
-
-func (plain) Seal(p []byte, _ string, _ int64) ([]byte, error) { return p, nil }
-func (plain) Open(p []byte, _ string, _ int64) ([]byte, error) { return p, nil }
-
-// site is toolvault with people, at one or more replicas on one store.
-type site struct {
-	*httptest.Server
-	people *people.People
-	ended  []string
-	events []login.Event
-	next   int
-	all    []http.Handler
-}
-
-func newSite(t *testing.T, p *provider, replicas int) *site {
-	t.Helper()
-	s := &site{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.next++
-		s.all[s.next%len(s.all)].ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.Close)
-	path := filepath.Join(t.TempDir(), "s.db")
-	for range replicas {
-		st, err := store.Open(context.Background(), "file:"+path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = st.Close() })
-		s.people, err = people.New(people.Options{Store: st, Sealer: plain{}, Now: time.Now, PublicURL: s.URL})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l, err := login.New(login.Options{
-			Provider: login.Provider{Issuer: p.URL, ClientID: "toolvault", ClientSecret: vault.NewSecret("s3cret")},
-			Store:    st, Sealer: plain{}, People: s.people, Now: time.Now, PublicURL: s.URL,
-			Ended:   func(_ context.Context, persons []string) error { s.ended = append(s.ended, persons...); return nil },
-			Observe: func(_ context.Context, e login.Event) error { s.events = append(s.events, e); return nil },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		mux := http.NewServeMux()
-		mux.Handle("/signin/company", l.Handler())
-		mux.Handle("/signin/company/", l.Handler())
-		mux.Handle("/signin", s.people.Handler())
-		mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
-			person, ok := s.people.Visitor(r)
-			if !ok {
-				w.WriteHeader(http.StatusUnauthorized)
-			}
-			_, _ = w.Write([]byte(person.Name + " " + strings.Join(person.Groups, ",")))
-		})
-		s.all = append(s.all, mux)
-	}
-	return s
-}
-
-func browser(t *testing.T) *http.Client {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &http.Client{Jar: jar}
-}
-
-func get(t *testing.T, c *http.Client, target string) (int, string, *url.URL) {
-	t.Helper()
-	resp, err := c.Get(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var b strings.Builder
-	_, _ = io.Copy(&b, io.LimitReader(resp.Body, 1<<20))
-	return resp.StatusCode, b.String(), resp.Request.URL
-}
-
 func TestSignIn(t *testing.T) {
-	p := newProvider(t)
-	s := newSite(t, p, 2)
-	c := browser(t)
-	status, body, at := get(t, c, s.URL+"/signin/company?return=%2Fwho")
-	if status != 200 || body != "ada@example.com support" || at.Path != "/who" {
-		t.Fatalf("%d %q at %s", status, body, at)
-	}
-	if _, _, at := get(t, browser(t), s.URL+"/signin/company?return=https%3A%2F%2Fevil.example"); at.Host != strings.TrimPrefix(s.URL, "http://") {
-		t.Errorf("sent to %s", at)
-	}
-}
-
-// TestWhatIsNotBelieved: each row is a sign-in that must end with nobody signed in.
-func TestWhatIsNotBelieved(t *testing.T) {
-	for name, row := range map[string]struct {
-		edit   func(m)
-		answer func(url.Values)
-	}{
-		"a token of another sign-in":  {edit: func(c m) { c["nonce"] = "other" }},
-		"a token for another client":  {edit: func(c m) { c["aud"] = "other" }},
-		"made for another client":     {edit: func(c m) { c["aud"] = []string{"toolvault", "other"}; c["azp"] = "other" }},
-		"for several, of nobody":      {edit: func(c m) { c["aud"] = []string{"toolvault", "other"} }},
-		"of another issuer":           {edit: func(c m) { c["iss"] = "https://evil.example" }},
-		"expired":                     {edit: func(c m) { c["exp"] = time.Now().Add(-time.Hour).Unix() }},
-		"an email that is not proved": {edit: func(c m) { c["email_verified"] = false }},
-		"a name that is none":         {edit: func(c m) { c["email"] = "a b <x>" }},
-		"no issuer in the answer":     {answer: func(v url.Values) { v.Del("iss") }},
-		"another issuer's answer":     {answer: func(v url.Values) { v.Set("iss", "https://evil.example") }},
-		"a state that nobody gave":    {answer: func(v url.Values) { v.Set("state", "x") }},
-		"no code":                     {answer: func(v url.Values) { v.Del("code") }},
-		"another code":                {answer: func(v url.Values) { v.Set("code", "x") }},
-		"an error":                    {answer: func(v url.Values) { v.Del("code"); v.Set("error", "<script>canary</script>") }},
-		"a parameter twice":           {answer: func(v url.Values) { v.Add("code", "y") }},
-	} {
+	for name, on := range stores() {
 		t.Run(name, func(t *testing.T) {
 			p := newProvider(t)
-			p.edit, p.answer, p.info = row.edit, row.answer, m{"sub": "u-1"}
-			s := newSite(t, p, 1)
+			s := newSiteOn(t, p, 2, on(t))
 			c := browser(t)
-			status, body, _ := get(t, c, s.URL+"/signin/company?return=%2Fwho")
-			if status < 400 || strings.Contains(body, "canary") {
-				t.Errorf("%d %s", status, body)
+			status, body, at := get(t, c, s.URL+"/signin/company?return=%2Fwho")
+			if status != 200 || body != "ada@example.com support" || at.Path != "/who" {
+				t.Fatalf("%d %q at %s", status, body, at)
 			}
-			if status, who, _ := get(t, c, s.URL+"/who"); status != http.StatusUnauthorized {
-				t.Errorf("signed in: %s", who)
-			}
-			if len(s.events) != 1 || strings.Contains(s.events[0].Reason, "canary") {
-				t.Errorf("on record: %+v", s.events)
+			for range 2 { // both replicas
+				if who := s.who(t, c); who != "ada@example.com support" {
+					t.Errorf("signed in as %q", who)
+				}
 			}
 		})
+	}
+}
+
+// TestTheWayBackIsOurs: what a link asks for after the sign-in is a path of this server,
+// or nothing.
+func TestTheWayBackIsOurs(t *testing.T) {
+	s := newSite(t, newProvider(t), 1)
+	for _, back := range []string{
+		"https://evil.example", "//evil.example", `/\evil.example`, `\\evil.example`, "/x//evil.example", "javascript:alert(1)", "evil.example", "@evil.example",
+		"/who#x", "/ who", "/who\r\nLocation: https://evil.example", "", "/" + strings.Repeat("a", 3000),
+	} {
+		status, _, at := get(t, browser(t), s.URL+login.Path+"?return="+url.QueryEscape(back))
+		if status != 200 || !strings.HasPrefix(at.String(), s.URL+people.SignInPath) {
+			t.Errorf("%q leads to %s: %d", back, at, status)
+		}
 	}
 }
 
@@ -269,121 +65,302 @@ func TestTheUserInfoIsOfTheSamePerson(t *testing.T) {
 	}
 }
 
+// TestTheUserInfoOverrulesNothing that is signed.
+func TestTheUserInfoOverrulesNothing(t *testing.T) {
+	p := newProvider(t)
+	p.edit = func(c m) { delete(c, "groups") }
+	p.info = m{"sub": "u-1", "email": "eve@example.com", "iss": "https://evil.example", "groups": "ops"}
+	s := newSite(t, p, 1)
+	c := browser(t)
+	if _, body, _ := get(t, c, s.URL+"/signin/company?return=%2Fwho"); body != "ada@example.com ops" {
+		t.Errorf("signed in as %s", body)
+	}
+}
+
 // TestTheAnswerBelongsToOneBrowserOnce: a stranger cannot sign somebody in as
 // themselves, and an answer works once.
 func TestTheAnswerBelongsToOneBrowserOnce(t *testing.T) {
+	for name, on := range stores() {
+		t.Run(name, func(t *testing.T) {
+			p := newProvider(t)
+			s := newSiteOn(t, p, 2, on(t))
+			link := s.comesBack(t, browser(t), "")
+			victim := browser(t)
+			s.comesBack(t, victim, "") // who has an open sign-in of their own
+			if status, _, _ := get(t, victim, link); status != http.StatusBadRequest {
+				t.Errorf("the victim's browser: %d", status)
+			}
+			if who := s.who(t, victim); who != "" {
+				t.Errorf("the victim is signed in as %s", who)
+			}
+			c := browser(t)
+			link = s.comesBack(t, c, "?return=%2Fwho")
+			if status, _, _ := get(t, c, link); status != 200 {
+				t.Fatal(status)
+			}
+			if status, _, _ := get(t, c, link); status != http.StatusBadRequest {
+				t.Errorf("an answer that was used: %d", status)
+			}
+		})
+	}
+}
+
+// TestAnAnswerThatCameToTheWrongBrowserIsSpent: whoever has the link has to begin anew,
+// and so has whoever sent it.
+func TestAnAnswerThatCameToTheWrongBrowserIsSpent(t *testing.T) {
+	s := newSite(t, newProvider(t), 1)
+	right := browser(t)
+	link := s.comesBack(t, right, "")
+	if status, _, _ := get(t, browser(t), link); status != http.StatusBadRequest {
+		t.Error(status)
+	}
+	if status, _, _ := get(t, right, link); status != http.StatusBadRequest || s.who(t, right) != "" {
+		t.Errorf("%d", status)
+	}
+}
+
+// TestEightAnswersAtOnce, at two replicas: one is taken.
+func TestEightAnswersAtOnce(t *testing.T) {
+	for name, on := range stores() {
+		t.Run(name, func(t *testing.T) {
+			p := newProvider(t)
+			s := newSiteOn(t, p, 2, on(t))
+			c := browser(t)
+			link := s.comesBack(t, c, "?return=%2Fwho")
+			var taken atomic.Int64
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					resp, err := c.Get(link)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_ = resp.Body.Close()
+					if resp.StatusCode == http.StatusOK {
+						taken.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			if taken.Load() != 1 || p.requests("/token") != 1 {
+				t.Errorf("%d were taken, and the code was sent %d times", taken.Load(), p.requests("/token"))
+			}
+		})
+	}
+}
+
+// TestTwoTabs begin one after the other, and both end well, in either order.
+func TestTwoTabs(t *testing.T) {
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		s := newSite(t, newProvider(t), 2)
+		c := browser(t)
+		links := []string{s.comesBack(t, c, "?return=%2Fwho%3Ftab%3D0"), s.comesBack(t, c, "?return=%2Fwho%3Ftab%3D1")}
+		for _, i := range order {
+			status, body, at := get(t, c, links[i])
+			if status != 200 || body != "ada@example.com support" || at.RawQuery != "tab="+string(rune('0'+i)) {
+				t.Errorf("in the order %v, tab %d: %d at %s", order, i, status, at)
+			}
+		}
+	}
+}
+
+// TestTheSessionBeginsWithTheSignIn: one that was planted before is nobody's after it,
+// and one that was somebody's ends.
+func TestTheSessionBeginsWithTheSignIn(t *testing.T) {
 	p := newProvider(t)
-	s := newSite(t, p, 2)
-	attacker := browser(t)
-	attacker.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
-		if strings.HasSuffix(r.URL.Path, "/callback") {
-			return http.ErrUseLastResponse
+	s := newSite(t, p, 1)
+	site, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := func(c *http.Client) *http.Cookie {
+		for _, cookie := range c.Jar.Cookies(site) {
+			if cookie.Name == "toolvault-session" {
+				return cookie
+			}
 		}
 		return nil
 	}
-	resp, err := attacker.Get(s.URL + "/signin/company")
+	with := func(cookie *http.Cookie) *http.Client {
+		c := browser(t)
+		c.Jar.SetCookies(site, []*http.Cookie{{Name: cookie.Name, Value: cookie.Value, Path: "/"}})
+		return c
+	}
+	signIn := func(c *http.Client) *http.Cookie {
+		if status, _, _ := get(t, c, s.URL+login.Path+"?return=%2Fwho"); status != 200 || session(c) == nil {
+			t.Fatalf("%d %v", status, session(c))
+		}
+		return session(c)
+	}
+	planted := &http.Cookie{Name: "toolvault-session", Value: strings.Repeat("A", 43)}
+	victim := with(planted)
+	if got := signIn(victim); got.Value == planted.Value || s.who(t, with(planted)) != "" {
+		t.Error("the planted session is good")
+	}
+	attackers := signIn(browser(t))
+	p.change(func() { p.edit = func(c m) { c["sub"], c["email"] = "u-2", "bob@example.com" } })
+	victim = with(attackers)
+	if got := signIn(victim); got.Value == attackers.Value || s.who(t, victim) != "bob@example.com support" || s.who(t, with(attackers)) != "" {
+		t.Error("the session of whoever was before goes on")
+	}
+}
+
+// TestAnAttemptEnds after ten minutes, and is swept.
+func TestAnAttemptEnds(t *testing.T) {
+	for name, on := range stores() {
+		t.Run(name, func(t *testing.T) {
+			p := newProvider(t)
+			s := newSiteOn(t, p, 1, on(t))
+			c, late := browser(t), browser(t)
+			link, old := s.comesBack(t, c, ""), s.comesBack(t, late, "")
+			s.pass(9 * time.Minute)
+			if status, _, _ := get(t, c, link); status != 200 {
+				t.Errorf("after nine minutes: %d", status)
+			}
+			young := s.comesBack(t, c, "")
+			s.pass(time.Minute)
+			if status, _, _ := get(t, late, old); status != http.StatusBadRequest || s.who(t, late) != "" {
+				t.Errorf("after ten minutes: %d", status)
+			}
+			s.comesBack(t, browser(t), "")
+			left := func() int {
+				items, err := s.store.List(t.Context(), "login/state/", "", 100)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(items)
+			}
+			if left() != 2 {
+				t.Fatalf("%d attempts are kept", left())
+			}
+			s.pass(9*time.Minute + 30*time.Second)
+			if err := s.login.Sweep(t.Context()); err != nil || left() != 1 {
+				t.Errorf("%d are left of two: %v", left(), err)
+			}
+			if status, _, _ := get(t, c, young); status != http.StatusBadRequest {
+				t.Errorf("what was swept: %d", status)
+			}
+		})
+	}
+}
+
+// TestTheCookieIsForTheServerAlone: no script reads it, no other site sends it along,
+// and over https no neighbour can plant it.
+func TestTheCookieIsForTheServerAlone(t *testing.T) {
+	p := newProvider(t)
+	s := newSite(t, p, 1, func(o *login.Options) { o.PublicURL = "https://tools.example.com" })
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := c.Get(s.URL + login.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	link := resp.Header.Get("Location")
-	victim := browser(t)
-	if status, _, _ := get(t, victim, link); status != http.StatusBadRequest {
-		t.Errorf("the victim's browser: %d", status)
+	cookies := resp.Cookies()
+	if len(cookies) != 1 {
+		t.Fatal(cookies)
 	}
-	if status, _, _ := get(t, victim, s.URL+"/who"); status != http.StatusUnauthorized {
-		t.Error("the victim is signed in as somebody else")
+	k := cookies[0]
+	if k.Name != "__Host-toolvault-login" || !k.Secure || !k.HttpOnly || k.SameSite != http.SameSiteLaxMode || k.Path != "/" || k.Domain != "" || k.MaxAge != 600 || len(k.Value) != 43 {
+		t.Errorf("%s", k)
 	}
-	c := browser(t)
-	var last string
-	c.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
-		if strings.HasSuffix(r.URL.Path, "/callback") {
-			last = r.URL.String()
-		}
-		return nil
-	}
-	if status, _, _ := get(t, c, s.URL+"/signin/company?return=%2Fwho"); status != 200 {
-		t.Fatal(status)
-	}
-	if status, _, _ := get(t, c, last); status != http.StatusBadRequest {
-		t.Errorf("an answer that was used: %d", status)
+	if strings.Contains(resp.Header.Get("Location"), k.Value) || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", resp.Header)
 	}
 }
 
-func TestTheProviderIsAway(t *testing.T) {
-	p := newProvider(t)
-	s := newSite(t, p, 1)
-	p.Close()
-	if status, body, _ := get(t, browser(t), s.URL+"/signin/company"); status != http.StatusServiceUnavailable || !strings.Contains(body, "Nobody can sign in") {
-		t.Errorf("%d %s", status, body)
-	}
-}
-
-func TestLogout(t *testing.T) {
-	p := newProvider(t)
-	s := newSite(t, p, 2)
-	event := m{"http://schemas.openid.net/event/backchannel-logout": m{}}
-	good := func() m {
-		return m{"iss": p.URL, "aud": "toolvault", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(), "jti": rand.Text(), "events": event, "sub": "u-1", "sid": "s-1"}
-	}
-	with := func(change m) string {
-		claims := good()
-		maps.Copy(claims, change)
-		for k, v := range claims {
-			if v == nil {
-				delete(claims, k)
+// TestNobodyIsSignedInWhoIsNotWelcome: each is an answer of its own, and on record.
+func TestNobodyIsSignedInWhoIsNotWelcome(t *testing.T) {
+	for name, row := range map[string]struct {
+		before func(t *testing.T, s *site)
+		status int
+		page   string
+	}{
+		"a name that is somebody else's": {func(t *testing.T, s *site) {
+			if err := s.people.AddWithoutPassword(t.Context(), "ada@example.com"); err != nil {
+				t.Fatal(err)
 			}
-		}
-		return p.sign(t, claims)
-	}
-	post := func(token string) int {
-		resp, err := http.PostForm(s.URL+"/signin/company/logout", url.Values{"logout_token": {token}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if resp.Header.Get("Cache-Control") != "no-store" {
-			t.Error("the answer may be kept")
-		}
-		return resp.StatusCode
-	}
-	c := browser(t)
-	if status, _, _ := get(t, c, s.URL+"/signin/company?return=%2Fwho"); status != 200 {
-		t.Fatal(status)
-	}
-	stranger := newProvider(t)
-	for name, token := range map[string]string{
-		"no event":          with(m{"events": nil}),
-		"an ID token":       with(m{"nonce": "n"}),
-		"another client's":  with(m{"aud": "other"}),
-		"another issuer's":  with(m{"iss": "https://evil.example"}),
-		"nobody's":          with(m{"sub": nil, "sid": nil}),
-		"without an id":     with(m{"jti": nil}),
-		"old":               with(m{"iat": time.Now().Add(-time.Hour).Unix()}),
-		"of the future":     with(m{"iat": time.Now().Add(time.Hour).Unix(), "exp": time.Now().Add(2 * time.Hour).Unix()}),
-		"signed by another": stranger.sign(t, good()),
-		"no token":          "x",
+		}, http.StatusForbidden, "belongs to somebody else"},
+		"somebody who is disabled": {func(t *testing.T, s *site) {
+			get(t, browser(t), s.URL+login.Path)
+			if err := s.people.Disable(t.Context(), "ada@example.com"); err != nil {
+				t.Fatal(err)
+			}
+		}, http.StatusForbidden, "You may not sign in here"},
+		"somebody who was signed out a moment ago": {func(t *testing.T, s *site) {
+			get(t, browser(t), s.URL+login.Path)
+			if _, err := s.people.EndExternal(t.Context(), s.login.Provider.Issuer, "u-1", "s-1"); err != nil {
+				t.Fatal(err)
+			}
+		}, http.StatusServiceUnavailable, "signed out a moment ago"},
 	} {
-		if status := post(token); status != http.StatusBadRequest {
-			t.Errorf("%s: %d", name, status)
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, newProvider(t), 1)
+			row.before(t, s)
+			c := browser(t)
+			resp, err := c.Get(s.comesBack(t, c, "?return=%2Fwho"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != row.status || !strings.Contains(string(body), row.page) || s.who(t, c) != "" {
+				t.Errorf("%d %s", resp.StatusCode, body)
+			}
+			if (resp.Header.Get("Retry-After") != "") != (row.status == http.StatusServiceUnavailable) {
+				t.Errorf("it says to try again in %q", resp.Header.Get("Retry-After"))
+			}
+		})
+	}
+}
+
+// TestNewWants all that it cannot do without.
+func TestNewWants(t *testing.T) {
+	s := newSite(t, newProvider(t), 1)
+	for name, edit := range map[string]func(*login.Options){
+		"no store":     func(o *login.Options) { o.Store = nil },
+		"no sealer":    func(o *login.Options) { o.Sealer = nil },
+		"no people":    func(o *login.Options) { o.People = nil },
+		"no clock":     func(o *login.Options) { o.Now = nil },
+		"no issuer":    func(o *login.Options) { o.Provider.Issuer = "" },
+		"no client_id": func(o *login.Options) { o.Provider.ClientID = "" },
+		"no URL":       func(o *login.Options) { o.PublicURL = "" },
+	} {
+		o := s.login.Options
+		edit(&o)
+		if _, err := login.New(o); err == nil {
+			t.Error(name)
 		}
 	}
-	if status, _, _ := get(t, c, s.URL+"/who"); status != 200 {
-		t.Fatal("signed out by a token that is not good")
+}
+
+// TestRunEnds with its context, without an error.
+func TestRunEnds(t *testing.T) {
+	s := newSite(t, newProvider(t), 1)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := s.login.Run(ctx); err != nil {
+		t.Error(err)
 	}
-	token := with(nil)
-	if status := post(token); status != 200 {
-		t.Fatal(status)
-	}
-	for range 2 { // both replicas
-		if status, _, _ := get(t, c, s.URL+"/who"); status != http.StatusUnauthorized {
-			t.Error("still signed in")
+}
+
+// TestAPublicClient has no secret to send.
+func TestAPublicClient(t *testing.T) {
+	p := newProvider(t)
+	p.instead["/token"] = func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		if _, _, basic := r.BasicAuth(); !basic && r.PostForm.Get("client_id") == "toolvault" && !r.PostForm.Has("client_secret") && r.PostForm.Get("code_verifier") != "" {
+			p.mu.Lock()
+			nonce := p.codes[r.PostForm.Get("code")].Get("nonce")
+			p.mu.Unlock()
+			reply(w, m{"access_token": "x", "token_type": "Bearer", "id_token": p.sign(t, p.claims(nonce))})
+			return
 		}
+		w.WriteHeader(http.StatusUnauthorized)
+		reply(w, m{"error": "invalid_client"})
 	}
-	if len(s.ended) != 1 || s.ended[0] != "ada@example.com" {
-		t.Errorf("ended: %q", s.ended)
-	}
-	if status := post(token); status != http.StatusBadRequest {
-		t.Errorf("replayed: %d", status)
+	s := newSite(t, p, 1, func(o *login.Options) { o.Provider.ClientSecret = vault.Secret{} })
+	if _, body, _ := get(t, browser(t), s.URL+"/signin/company?return=%2Fwho"); body != "ada@example.com support" {
+		t.Error(body)
 	}
 }

@@ -1,9 +1,12 @@
 package login
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -38,12 +41,19 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token, err := p.verifier.VerifyLogout(oidc.ClientContext(r.Context(), l.http), r.PostForm.Get("logout_token"))
+	if err = withoutKeys(err); errors.Is(err, errKeys) {
+		l.unavailable(w, err)
+		return
+	}
 	if err != nil {
 		refuse(reason(err))
 		return
 	}
 	now := l.Now()
 	switch {
+	case !saysLogout(token):
+		refuse("its event is not an object")
+		return
 	case len(token.TokenID) > maxTokenID:
 		refuse("its jti is too long")
 		return
@@ -51,31 +61,60 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 		refuse("it is too old, or from the future (iat)")
 		return
 	}
-	key := tokenPrefix + hashed(token.TokenID)
-	err = l.keep(r.Context(), key, used{now.UTC().Add(2 * logoutAge)})
-	if err != nil && !errors.Is(err, store.ErrConflict) {
-		l.unavailable(w, err)
-		return
-	}
-	// One that is repeated may be the provider's second try, after an answer that was
-	// lost: to end what has ended does no harm, except to who has signed in since.
+	key, seen := tokenPrefix+hashed(token.TokenID), used{Until: now.UTC().Add(2 * logoutAge)}
+	err = l.keep(r.Context(), key, 1, seen)
 	if errors.Is(err, store.ErrConflict) {
-		refuse("it was used before (jti)")
-		return
+		// It may be the provider's second try, after we died over the first.
+		var before used
+		if before, err = l.usedBefore(r.Context(), key); err == nil && before.Done {
+			refuse("it was used before (jti)")
+			return
+		}
 	}
-	persons, err := l.People.EndExternal(r.Context(), l.Provider.Issuer, token.Subject, token.SessionID)
+	var persons []string
+	if err == nil {
+		persons, err = l.People.EndExternal(r.Context(), l.Provider.Issuer, token.Subject, token.SessionID)
+	}
 	if err == nil {
 		err = l.Ended(r.Context(), persons)
 	}
-	if err != nil {
-		// It may be tried again.
-		if item, found := l.Store.Get(r.Context(), key); found == nil {
-			err = errors.Join(err, l.Store.Forget(r.Context(), key, item.Version))
+	if err == nil {
+		seen.Done = true
+		if err = l.keep(r.Context(), key, 2, seen); errors.Is(err, store.ErrConflict) {
+			err = nil // it came twice at once, and the other was faster
 		}
+	}
+	if err != nil {
 		l.unavailable(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// usedBefore is what is kept of a logout token that came before.
+func (l *Login) usedBefore(ctx context.Context, key string) (u used, err error) {
+	item, err := l.Store.Get(ctx, key)
+	if err != nil {
+		return u, err
+	}
+	plain, err := l.Sealer.Open(item.Value, item.Key, item.Version)
+	if err != nil {
+		return u, err
+	}
+	return u, json.Unmarshal(plain, &u)
+}
+
+// saysLogout reports whether the event of a logout is an object, as section 2.4 wants
+// it: the library takes anything.
+func saysLogout(token *oidc.LogoutToken) bool {
+	var claims struct {
+		Events map[string]json.RawMessage `json:"events"`
+	}
+	if token.Claims(&claims) != nil {
+		return false
+	}
+	event := claims.Events["http://schemas.openid.net/event/backchannel-logout"]
+	return strings.HasPrefix(strings.TrimLeft(string(event), " \t\r\n"), "{")
 }
 
 func (l *Login) unavailable(w http.ResponseWriter, err error) {

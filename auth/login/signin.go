@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -26,7 +28,16 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request) {
 	if !page.Local(back) {
 		back = ""
 	}
-	p, err := l.describe(r.Context())
+	got, wait, err := l.Store.Spend(r.Context(), "login/begun/"+hashed(people.Network(address(r))), begun(), 1, 0)
+	if err == nil && got == 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+		l.pages.Error(w, r, http.StatusTooManyRequests, manyTitle, manyWhat, manyTodo)
+		return
+	}
+	var p *described
+	if err == nil {
+		p, err = l.describe(r.Context())
+	}
 	if err != nil {
 		l.away(w, r, err)
 		return
@@ -38,7 +49,7 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request) {
 	state, a := random(), attempt{
 		Browser: hashed(browser), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Return: back, Until: l.Now().UTC().Add(stateLife),
 	}
-	if err := l.keep(r.Context(), statePrefix+hashed(state), a); err != nil {
+	if err := l.keep(r.Context(), statePrefix+hashed(state), 1, a); err != nil {
 		l.away(w, r, err)
 		return
 	}
@@ -83,7 +94,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 	e, err := l.identify(r.Context(), p, q.Get("code"), a)
 	if err != nil {
 		l.tell(r.Context(), r, Failed, reason(err))
-		l.Logger.Warn("a sign-in through the company's provider failed", "error", err)
+		l.Logger.Warn("a sign-in through the company's provider failed", "error", reason(err))
 		l.pages.Error(w, r, http.StatusBadGateway, failedTitle, failedWhat, failedTodo)
 		return
 	}
@@ -95,8 +106,7 @@ func (l *Login) enter(w http.ResponseWriter, r *http.Request, e people.External,
 	err := l.People.EnterExternal(w, r, e)
 	var taken *people.NameTakenError
 	switch {
-	case err == nil:
-		http.SetCookie(w, l.pages.Cookie(stateCookie, "", -1))
+	case err == nil: // the cookie stays: another tab may be under way
 		target := l.People.SignInURL("")
 		if back != "" {
 			target = l.pages.Path(back)
@@ -130,7 +140,7 @@ func (l *Login) identify(ctx context.Context, p *described, code string, a attem
 	}
 	token, err := p.verifier.Verify(ctx, raw)
 	if err != nil {
-		return e, fmt.Errorf("the ID token is not good: %w", err)
+		return e, fmt.Errorf("the ID token is not good: %w", withoutKeys(err))
 	}
 	if subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(a.Nonce)) != 1 {
 		return e, errors.New("the ID token is of another sign-in (nonce)")
@@ -144,7 +154,7 @@ func (l *Login) identify(ctx context.Context, p *described, code string, a attem
 	if err := token.Claims(&claims); err != nil {
 		return e, fmt.Errorf("the ID token's claims cannot be read: %w", err)
 	}
-	if azp, ok := claims["azp"].(string); (ok || len(token.Audience) > 1) && azp != l.Provider.ClientID {
+	if azp, named := claims["azp"]; (named || len(token.Audience) > 1) && azp != any(l.Provider.ClientID) {
 		return e, errors.New("the ID token was made for another client (azp)")
 	}
 	if err := l.complete(ctx, p, tokens, token.Subject, claims); err != nil {
@@ -155,7 +165,8 @@ func (l *Login) identify(ctx context.Context, p *described, code string, a attem
 		return e, err
 	}
 	session, _ := claims["sid"].(string)
-	return people.External{Issuer: l.Provider.Issuer, Subject: token.Subject, Session: session, Name: name, Groups: l.groups(claims)}, nil
+	e = people.External{Issuer: l.Provider.Issuer, Subject: token.Subject, Session: session, Name: name, Groups: l.groups(claims)}
+	return e, e.Check()
 }
 
 // complete adds what the provider tells only when it is asked (OpenID Connect Core
@@ -192,7 +203,7 @@ func (l *Login) name(claims map[string]any) (string, error) {
 	}
 	for _, claim := range wanted {
 		name, _ := claims[claim].(string)
-		if verified, ok := claims["email_verified"].(bool); claim == "email" && ok && !verified {
+		if claim == "email" && !verified(claims) {
 			continue // anybody could have written it there
 		}
 		if people.CheckName(name) == nil {
@@ -200,6 +211,13 @@ func (l *Login) name(claims map[string]any) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("the provider did not name the person: none of %s is a name as toolvault takes it", strings.Join(wanted, ", "))
+}
+
+// verified reports whether the provider stands by the email, as far as it says
+// anything of it. Some say so in text.
+func verified(claims map[string]any) bool {
+	said, ok := claims["email_verified"]
+	return !ok || said == any(true) || said == any("true")
 }
 
 func (l *Login) groupsClaim() string {
@@ -211,15 +229,15 @@ func (l *Login) groupsClaim() string {
 
 // groups are those of the claim that can be groups.
 func (l *Login) groups(claims map[string]any) []string {
+	value := claims[l.groupsClaim()]
+	all, ok := value.([]any)
+	if !ok {
+		all = []any{value}
+	}
 	var groups []string
-	switch value := claims[l.groupsClaim()].(type) {
-	case string:
-		groups = []string{value}
-	case []any:
-		for _, g := range value {
-			if s, ok := g.(string); ok && len(s) <= 256 && len(groups) < 1000 {
-				groups = append(groups, s)
-			}
+	for _, g := range all {
+		if s, ok := g.(string); ok && len(s) <= people.MaxGroup && len(groups) < people.MaxGroups {
+			groups = append(groups, s)
 		}
 	}
 	return groups
@@ -237,7 +255,8 @@ func repeated(q url.Values) bool {
 // known is an error code, if it is one of those that there are.
 func known(code string) string {
 	codes := []string{"access_denied", "login_required", "consent_required", "interaction_required", "account_selection_required",
-		"invalid_request", "invalid_scope", "unauthorized_client", "unsupported_response_type", "server_error", "temporarily_unavailable"}
+		"invalid_request", "invalid_scope", "unauthorized_client", "unsupported_response_type", "server_error", "temporarily_unavailable",
+		"invalid_client", "invalid_grant", "unsupported_grant_type"}
 	if slices.Contains(codes, code) {
 		return code
 	}
@@ -262,9 +281,22 @@ func withoutBody(err error) error {
 	return errors.New("it answered otherwise than a provider does")
 }
 
-// reason is an error for the log, bounded.
-func reason(err error) string {
-	text := err.Error()
+// withoutKeys is an error of a token's verification, without what the provider has
+// answered when it was asked for its keys.
+func withoutKeys(err error) error {
+	if err != nil && strings.Contains(err.Error(), "fetching keys") {
+		return errKeys
+	}
+	return err
+}
+
+var errKeys = errors.New("the provider's keys cannot be had")
+
+// reason is an error for the log.
+func reason(err error) string { return bounded(err.Error()) }
+
+// bounded is a text that may come from the provider, 300 bytes at most.
+func bounded(text string) string {
 	if len(text) > 300 {
 		text = strings.ToValidUTF8(text[:300], "") + "…"
 	}

@@ -42,17 +42,17 @@ func hashed(s string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (l *Login) keep(ctx context.Context, key string, value any) error {
+func (l *Login) keep(ctx context.Context, key string, version int64, value any) error {
 	plain, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
 	defer clear(plain)
-	sealed, err := l.Sealer.Seal(plain, key, 1)
+	sealed, err := l.Sealer.Seal(plain, key, version)
 	if err != nil {
 		return err
 	}
-	return l.Store.Put(ctx, store.Item{Key: key, Version: 1, Value: sealed}, nil)
+	return l.Store.Put(ctx, store.Item{Key: key, Version: version, Value: sealed}, nil)
 }
 
 // errNoState is the answer to a state that is not open.
@@ -87,6 +87,7 @@ func (l *Login) take(ctx context.Context, state string) (a attempt, err error) {
 // used is what is kept of a logout token.
 type used struct {
 	Until time.Time `json:"until"`
+	Done  bool      `json:"done,omitempty"` // else whoever began may have died
 }
 
 // Run removes what is no longer needed until ctx ends, which is no error.

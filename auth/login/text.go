@@ -26,6 +26,10 @@ const (
 	endedWhat  = "Your company's sign-in has just ended your session."
 	endedTodo  = "Wait a few seconds and sign in again."
 
+	manyTitle = "Too many sign-ins"
+	manyWhat  = "More sign-ins have begun from your network than it can need."
+	manyTodo  = "Wait a minute and try again. If it happens each time, tell whoever runs toolvault."
+
 	awayTitle = "Nobody can sign in just now"
 	awayWhat  = "Your company's sign-in cannot be reached, or toolvault cannot store anything. The fault is not yours."
 	awayTodo  = "Try again in a minute. If it lasts, tell whoever runs toolvault."

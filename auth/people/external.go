@@ -26,7 +26,8 @@ type External struct {
 
 const (
 	maxIssuer, maxSubject, maxSession = 512, 255, 512
-	maxGroups, maxGroup               = 1000, 256
+	// MaxGroups and MaxGroup bound the groups of an External, and one of them in bytes.
+	MaxGroups, MaxGroup = 1000, 256
 
 	// justEnded is how long after a logout no sign-in of the same person or session is
 	// taken: one that the provider let through before may arrive after.
@@ -51,7 +52,8 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("the name %s belongs to another person (%s): whoever runs toolvault has to remove that person, or the provider has to send another name", clip(e.Name, 128), e.Origin)
 }
 
-func (e External) check() error {
+// Check refuses what EnterExternal would refuse, whoever it is.
+func (e External) Check() error {
 	for _, c := range []struct {
 		what, value string
 		most        int
@@ -61,8 +63,8 @@ func (e External) check() error {
 			return fmt.Errorf("the provider's %s has %d bytes: 1 to %d are taken", c.what, len(c.value), c.most)
 		}
 	}
-	if len(e.Groups) > maxGroups || slices.ContainsFunc(e.Groups, func(g string) bool { return len(g) > maxGroup }) {
-		return fmt.Errorf("the provider names more than %d groups, or one of more than %d bytes: have it send fewer", maxGroups, maxGroup)
+	if len(e.Groups) > MaxGroups || slices.ContainsFunc(e.Groups, func(g string) bool { return len(g) > MaxGroup }) {
+		return fmt.Errorf("the provider names more than %d groups, or one of more than %d bytes: have it send fewer", MaxGroups, MaxGroup)
 	}
 	return CheckName(e.Name)
 }
@@ -91,7 +93,7 @@ func (r record) is(issuer, subject string) bool {
 // with a password does. An error means that nobody is signed in: a *NameTakenError,
 // ErrDisabled, ErrJustEnded, one about e itself, or of the store.
 func (p *People) EnterExternal(w http.ResponseWriter, r *http.Request, e External) error {
-	if err := e.check(); err != nil {
+	if err := e.Check(); err != nil {
 		return err
 	}
 	ctx, address := r.Context(), client(r)

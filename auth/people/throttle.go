@@ -55,18 +55,22 @@ func newBucket(kind, of string) bucket {
 
 func byName(name string) bucket { return newBucket("name", fold(name)) }
 
-// byAddress takes the 64 bits of an IPv6 address that a subscriber has.
-func byAddress(address string) bucket {
-	if ip, err := netip.ParseAddr(address); err == nil {
-		ip = ip.Unmap().WithZone("")
-		if ip.Is6() {
-			if net, err := ip.Prefix(64); err == nil {
-				return newBucket("address", net.Addr().String())
-			}
-		}
-		return newBucket("address", ip.String())
+func byAddress(address string) bucket { return newBucket("address", Network(address)) }
+
+// Network is what one subscriber has of the network: an IPv4 address, or the first 64
+// bits of an IPv6 one; "" for what is no address.
+func Network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
 	}
-	return newBucket("address", "")
+	ip = ip.Unmap() // a zone goes with the prefix
+	if ip.Is6() {
+		if net, err := ip.Prefix(64); err == nil {
+			return net.Addr().String()
+		}
+	}
+	return ip.String()
 }
 
 func byDevice(id string) bucket { return newBucket("device", id) }

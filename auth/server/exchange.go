@@ -99,7 +99,8 @@ func (s *Server) toolsOnly(targets []string) error {
 // is more than the token itself:
 //
 //   - the person stays, and the consent from which it comes, so that whoever ends
-//     that ends this too;
+//     that ends this too; and so do the token itself and those that it was exchanged
+//     for, which can be auth.MaxSources;
 //   - the agent that had it is added to the chain, if it is another one; the config has
 //     to allow that, none may come twice, and auth.MaxChain is the longest;
 //   - the scopes are those of the token that the agent has itself, for that person,
@@ -123,7 +124,10 @@ func (s *Server) passedOn(ctx context.Context, c *client.Client, form url.Values
 	if err := s.checkActor(ctx, c, form, key); err != nil {
 		return issuance{}, err
 	}
-	i := issuance{client: *c, agent: c.Agent, user: subject.User, consent: subject.Grant, task: form.Get("task")}
+	i := issuance{client: *c, agent: c.Agent, user: subject.User, consent: subject.Grant, from: subject.Sources(), task: form.Get("task")}
+	if len(i.from) > auth.MaxSources {
+		return issuance{}, invalidRequest("The subject_token was exchanged %d times, which is the most.", auth.MaxSources)
+	}
 	if i.chain, err = s.longer(subject, c.Agent); err != nil {
 		return issuance{}, err
 	}

@@ -191,9 +191,10 @@ func (h *house) Keys(_ context.Context, c client.Client) (jose.JSONWebKeySet, er
 	return c.Keys, nil
 }
 
-// change alters what the replicas share.
+// MarkUsed has nothing to do: the clients of a house are never swept.
 func (h *house) MarkUsed(context.Context, string) error { return nil }
 
+// change alters what the replicas share.
 func (h *house) change(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -44,6 +44,7 @@ type issuance struct {
 	key     string        // that the token is bound to
 	consent string        // that it comes from: id of the family
 	issuer  string        // of what was exchanged for it
+	from    []auth.Source // our own tokens that were exchanged for it
 }
 
 // issue makes the token, and returns when that it was made is on record.
@@ -71,7 +72,7 @@ func (s *Server) issue(ctx context.Context, i issuance) (tokenAnswer, error) {
 		e.Admin, e.User, e.TokenID = name, "", admin.TokenID
 	} else {
 		token, id, err := s.Tokens.Mint(ctx, auth.Request{
-			Agent: i.agent, Chain: i.chain, User: i.user, Task: i.task, Client: i.client.ID, Grants: i.grants, TTL: ttl, Key: i.key, Grant: i.consent,
+			Agent: i.agent, Chain: i.chain, User: i.user, Task: i.task, Client: i.client.ID, Grants: i.grants, TTL: ttl, Key: i.key, Grant: i.consent, From: i.from,
 		})
 		if err != nil {
 			return tokenAnswer{}, failed(err, invalidGrant)

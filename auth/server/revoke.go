@@ -12,8 +12,9 @@ import (
 	"toolvault/vault/store"
 )
 
-// Revocation ends a token of the client that asks (RFC 7009): an access token alone; a
-// refresh token with the whole consent and all access tokens of it (section 2.1).
+// Revocation ends a token of the client that asks (RFC 7009): an access token with
+// those that were exchanged from it; a refresh token with the whole consent and all
+// access tokens of it (section 2.1).
 // Whatever else is sent, the answer is the same 200, and nothing happens: nobody
 // learns what a token that is not theirs is. token_type_hint is not needed: the two
 // kinds look different.

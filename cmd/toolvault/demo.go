@@ -65,9 +65,13 @@ func playDemo(cmd *cobra.Command, p place) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	h, err := a.Handler(ctx)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- a.Serve(serving, l) }()
+	go func() { served <- a.Serve(serving, l, h) }()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-served)

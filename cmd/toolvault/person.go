@@ -229,18 +229,21 @@ func printPeople(w io.Writer, o output, all []people.Person) error {
 			state = "disabled"
 		}
 		if o == "json" {
-			doc := map[string]any{"name": person.Name, "state": state, "created": person.Created.UTC().Format(time.RFC3339)}
+			doc := map[string]any{"name": person.Name, "state": state, "from": person.Origin}
+			if !person.Created.IsZero() { // of the config, and nothing is stored of them
+				doc["created"] = person.Created.UTC().Format(time.RFC3339)
+			}
 			if err := printJSON(w, doc); err != nil {
 				return err
 			}
 			continue
 		}
-		rows = append(rows, []string{person.Name, state, shortTime(person.Created)})
+		rows = append(rows, []string{person.Name, state, person.Origin, shortTime(person.Created)})
 	}
 	if o == "json" {
 		return nil
 	}
-	return printTable(w, []string{"PERSON", "STATE", "ADDED"}, rows)
+	return printTable(w, []string{"PERSON", "STATE", "FROM", "ADDED"}, rows)
 }
 
 // personChangeCommand is a command that changes a person's state.

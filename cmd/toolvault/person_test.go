@@ -87,7 +87,7 @@ func TestAPersonSignsInAndIsOutWithinASecondOfBeingDisabled(t *testing.T) { // a
 	log := commandOutput(t, data, "audit", "query", "-o", "json")
 	for _, want := range []string{
 		`"event":"person.added"`, `"event":"person.sign_in_failed"`, `"event":"person.signed_in"`, `"event":"person.disabled"`,
-		"from 127.0.0.1: wrong password", "from 127.0.0.1: disabled",
+		"by password from 127.0.0.1: wrong password", "by password from 127.0.0.1: disabled", `"message":"by password from 127.0.0.1"`,
 	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %s:\n%s", want, log)

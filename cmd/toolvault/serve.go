@@ -27,6 +27,10 @@ calls under way may then finish. Clients need a token: 'toolvault agent token ID
 				return err
 			}
 			return p.with(cmd, func(a *app.App) error {
+				h, err := a.Handler(cmd.Context())
+				if err != nil {
+					return err
+				}
 				l, err := a.Bind()
 				if err != nil {
 					return err
@@ -35,7 +39,7 @@ calls under way may then finish. Clients need a token: 'toolvault agent token ID
 				if p.sandbox {
 					a.Logger.Info("sandbox: to get a token for a client, run in another terminal: " + tokenCommand(p, listen))
 				}
-				return a.Serve(cmd.Context(), l)
+				return a.Serve(cmd.Context(), l, h)
 			}, func(o *app.Options) {
 				o.Listen, o.Offer = listen, offer
 				o.Logger = newLogger(os.Stderr, slog.LevelInfo)

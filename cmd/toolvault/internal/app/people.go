@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"toolvault/audit"
@@ -94,11 +95,31 @@ func (a *App) signIn(mux *http.ServeMux) error {
 	return nil
 }
 
+// told is the message of an event: by what means, from where, and why. The address stands
+// before the reason, since redaction takes what follows "password:" for one.
+func told(e people.Event) string {
+	var words []string
+	if e.How != "" {
+		words = append(words, "by "+e.How)
+	}
+	if e.Address != "" {
+		words = append(words, "from "+e.Address)
+	}
+	text := strings.Join(words, " ")
+	switch {
+	case e.Reason == "":
+		return text
+	case text == "":
+		return e.Reason
+	}
+	return text + ": " + e.Reason
+}
+
 // observePeople writes a sign-in, or a change of a person, to the audit log.
 func (a *App) observePeople(ctx context.Context, e people.Event) error {
 	r := audit.Record{Phase: audit.PhaseEvent, Event: "person." + e.Kind, User: e.Person, Outcome: "ok", Transport: "cli"}
 	if e.Address != "" {
-		r.Transport, r.Message = "http", "from "+e.Address
+		r.Transport = "http"
 	}
 	switch e.Kind {
 	case people.SignInFailed:
@@ -106,10 +127,7 @@ func (a *App) observePeople(ctx context.Context, e people.Event) error {
 	case people.SignInDelayed:
 		r.Outcome = "refused"
 	}
-	if e.Reason != "" {
-		r.Message += ": " + e.Reason
-	}
-	r.Message = a.Redactor.Text(r.Message)
+	r.Message = a.Redactor.Text(told(e))
 	// A browser that goes away must not keep its failure out of the log.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

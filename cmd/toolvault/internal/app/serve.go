@@ -72,7 +72,8 @@ func (a *App) refusals() func(context.Context, string, *http.Request) {
 	}
 }
 
-// Handler is the whole HTTP surface.
+// Handler is the whole HTTP surface. It refuses what the config asks for and cannot be
+// had, so it is made before anything is said or an address taken.
 func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 	oauth, err := a.issuing(ctx)
 	if err != nil {
@@ -170,13 +171,9 @@ func Bind(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers on the listener until ctx ends, then lets calls under way
-// finish.
-func (a *App) Serve(ctx context.Context, l net.Listener) error {
-	h, err := a.Handler(ctx)
-	if err != nil {
-		return err
-	}
+// Serve answers on the listener with what Handler made until ctx ends, then lets
+// calls under way finish.
+func (a *App) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -198,7 +195,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	a.Logger.Info("stopping: calls under way may finish")
 	limit, cancel := context.WithTimeout(background, drain)
 	defer cancel()
-	err = srv.Shutdown(limit)
+	err := srv.Shutdown(limit)
 	stop()
 	<-failed
 	<-failed
