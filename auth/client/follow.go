@@ -68,18 +68,7 @@ func (r *Registry) Run(ctx context.Context) error {
 	var sweeper sync.WaitGroup
 	defer sweeper.Wait()
 	sweeper.Go(func() {
-		tick := time.NewTicker(sweepEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if err := r.Sweep(ctx); err != nil && ctx.Err() == nil {
-				r.Logger.Warn("clients that nobody uses could not be removed; it will be tried again", "error", err)
-			}
-		}
+		_ = store.Repeat(ctx, sweepEvery, r.Sweep, r.Logger, "clients that nobody uses could not be removed; it will be tried again")
 	})
 	for ctx.Err() == nil {
 		events := r.Store.Watch(ctx)

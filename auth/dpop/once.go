@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -109,20 +108,8 @@ const sweepers = 32
 // Run removes what is no longer needed and renews the secret of the nonces, until
 // ctx ends, which is no error.
 func (v *Verifier) Run(ctx context.Context) error {
-	// Processes that were started together need not sweep together.
-	wait := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery/2))
-	defer wait.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-wait.C:
-		}
-		if err := errors.Join(v.Sweep(ctx), v.renew(ctx)); err != nil && ctx.Err() == nil {
-			v.Logger.Warn("old proofs of possession could not be removed, or the secret of their nonces not be renewed; it does no harm and will be tried again", "error", err)
-		}
-		wait.Reset(sweepEvery)
-	}
+	upkeep := func(ctx context.Context) error { return errors.Join(v.Sweep(ctx), v.renew(ctx)) }
+	return store.Repeat(ctx, sweepEvery, upkeep, v.Logger, "old proofs of possession could not be removed, or the secret of their nonces not be renewed; it does no harm and will be tried again")
 }
 
 // Sweep is one round of Run.

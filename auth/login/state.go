@@ -92,18 +92,7 @@ type used struct {
 
 // Run removes what is no longer needed until ctx ends, which is no error.
 func (l *Login) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
-			l.Logger.Warn("old sign-ins could not be removed; they do no harm and will be tried again", "error", err)
-		}
-	}
+	return store.Repeat(ctx, sweepEvery, l.Sweep, l.Logger, "old sign-ins could not be removed; they do no harm and will be tried again")
 }
 
 // Sweep is one round of Run.

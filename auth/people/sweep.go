@@ -13,18 +13,7 @@ const sweepEvery = 10 * time.Minute
 // Run removes sessions, challenges and invitations that have ended, and failures
 // that have been forgiven, until ctx ends, which is no error.
 func (p *People) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := p.Sweep(ctx); err != nil && ctx.Err() == nil {
-			p.Logger.Warn("old sessions could not be removed; they do no harm and will be tried again", "error", err)
-		}
-	}
+	return store.Repeat(ctx, sweepEvery, p.Sweep, p.Logger, "old sessions could not be removed; they do no harm and will be tried again")
 }
 
 // Sweep is one round of Run.

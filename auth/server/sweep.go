@@ -15,18 +15,7 @@ const (
 
 // Run removes what has expired until ctx ends. Several processes may do so.
 func (s *Server) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Logger.Warn("old codes and consents could not be removed; they do no harm and will be tried again", "error", err)
-		}
-	}
+	return store.Repeat(ctx, sweepEvery, s.Sweep, s.Logger, "old codes and consents could not be removed; they do no harm and will be tried again")
 }
 
 // Sweep removes what has expired once. All but remembered consents have keys that are

@@ -17,18 +17,7 @@ const (
 
 // Run removes what has ended until ctx ends, which is no error.
 func (c *Connector) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
-			c.Logger.Warn("old links of consent could not be removed; they do no harm and will be tried again", "error", err)
-		}
-	}
+	return store.Repeat(ctx, sweepEvery, c.Sweep, c.Logger, "old links of consent could not be removed; they do no harm and will be tried again")
 }
 
 // Sweep is one round of Run: tickets that ended more than an hour ago, and states
