@@ -30,6 +30,7 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	got, wait, err := l.Store.Spend(r.Context(), "login/begun/"+hashed(people.Network(address(r))), begun(), 1, 0)
 	if err == nil && got == 0 {
+		l.tell(r.Context(), r, Refused, "too many sign-ins have begun from this network")
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		l.pages.Error(w, r, http.StatusTooManyRequests, manyTitle, manyWhat, manyTodo)
 		return

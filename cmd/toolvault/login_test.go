@@ -233,6 +233,22 @@ func TestAdministratorsAndAgentsHaveTokensOfTheirOwn(t *testing.T) {
 			t.Errorf("%s %s: %d, want %d: %s", c.method, c.path, got, c.want, body)
 		}
 	}
+	// Of two tokens, or one in the URL, none counts, however good.
+	for name, present := range map[string]func(*http.Request){
+		"two":        func(r *http.Request) { r.Header["Authorization"] = []string{"Bearer " + nightly, "Bearer " + nightly} },
+		"in the URL": func(r *http.Request) { r.URL.RawQuery = "access_token=" + nightly },
+	} {
+		req, _ := http.NewRequest("GET", base+"/v1/admin/audit", nil)
+		present(req)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("an administrator's token, %s: %d", name, resp.StatusCode)
+		}
+	}
 
 	// A person administers as far as the config says.
 	v := newVisitor(t, s.addr)
