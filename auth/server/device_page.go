@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -120,7 +119,7 @@ func (s *Server) takeDevice(w http.ResponseWriter, r *http.Request) {
 // spendDeviceTry counts a try for the person and the address, over all replicas,
 // before the code is looked at. Where there is none left the visitor has been told.
 func (s *Server) spendDeviceTry(w http.ResponseWriter, r *http.Request, person people.Person) bool {
-	for _, of := range []string{"person\x00" + strings.ToLower(person.Name), "address\x00" + network(addressOf(r))} {
+	for _, of := range []string{"person\x00" + strings.ToLower(person.Name), "address\x00" + people.Network(addressOf(r))} {
 		got, wait, err := s.Store.Spend(r.Context(), "oauth/user-code-tries/"+hashed(of), deviceTries(), 1, 0)
 		if err != nil {
 			s.deviceAway(w, r, err)
@@ -134,22 +133,6 @@ func (s *Server) spendDeviceTry(w http.ResponseWriter, r *http.Request, person p
 		}
 	}
 	return true
-}
-
-// network is what one subscriber has: an IPv4 address, or the 64 bits of an IPv6
-// one.
-func network(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	ip = ip.Unmap().WithZone("")
-	if ip.Is6() {
-		if net, err := ip.Prefix(64); err == nil {
-			return net.Addr().String()
-		}
-	}
-	return ip.String()
 }
 
 // findDevice is the open request behind a user code. Whatever else it may be

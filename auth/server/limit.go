@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"toolvault/auth/people"
 	"toolvault/vault/store/bucket"
 )
 
@@ -61,7 +62,7 @@ type requester struct {
 func requesterOf(r *http.Request) requester {
 	_, _, basic := r.BasicAuth()
 	return requester{
-		network: network(addressOf(r)),
+		network: people.Network(addressOf(r)),
 		proving: basic || r.Form.Get("client_secret") != "" || r.Form.Get("client_assertion") != "",
 		client: sync.OnceValue(func() string {
 			if id, _, ok := r.BasicAuth(); ok {

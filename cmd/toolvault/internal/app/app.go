@@ -3,7 +3,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -331,31 +330,6 @@ func (a *App) PublicURL() string {
 		return strings.TrimSuffix(u, "/")
 	}
 	return "http://" + a.ListenAddr()
-}
-
-// Event writes an audit record of something that is not a call.
-func (a *App) Event(ctx context.Context, event, agent, message string) error {
-	_, err := a.Log.Append(ctx, audit.Record{
-		Phase: audit.PhaseEvent, Event: event, Agent: agent, Outcome: "ok",
-		Message: a.Redactor.Text(message), Transport: "cli",
-	})
-	return err
-}
-
-// CredentialEvent writes an audit record of a change to what is in the vault
-// under a name, with the id that calls with it have in the log.
-func (a *App) CredentialEvent(ctx context.Context, event, name string, version int64, message string) error {
-	id := ""
-	for _, d := range a.Vault.Declarations() {
-		if d.Source == "vault:"+name && (id == "" || d.ID == name) {
-			id = d.ID
-		}
-	}
-	_, err := a.Log.Append(ctx, audit.Record{
-		Phase: audit.PhaseEvent, Event: event, CredentialID: cmp.Or(id, name), CredentialVersion: version,
-		Outcome: "ok", Message: a.Redactor.Text(message), Transport: "cli",
-	})
-	return err
 }
 
 // Run follows the store and the config file until ctx ends.
