@@ -94,7 +94,7 @@ func answer(batch []*request, first, size int64, err error) {
 		switch {
 		case err != nil:
 			req.reply <- reply{err: err}
-		case req.record == nil:
+		case req.record.leaf == nil:
 			req.reply <- reply{}
 		default:
 			req.reply <- reply{receipt: Receipt{index: first, size: size, valid: true}}
@@ -111,7 +111,7 @@ func (c *committer) commit(batch []*request) (first int64, err error) {
 	first = c.chain.tree.size
 	records := 0
 	for _, req := range batch {
-		if req.record != nil {
+		if req.record.leaf != nil {
 			records++
 		}
 	}
@@ -127,17 +127,20 @@ func (c *committer) commit(batch []*request) (first int64, err error) {
 		buf = appendTreeLine(buf, &next)
 	}
 	for _, req := range batch {
-		if req.record == nil {
+		if req.record.leaf == nil {
 			continue
 		}
 		start := len(buf)
 		buf = append(buf, indexHead...)
 		buf = strconv.AppendInt(buf, next.size, 10)
-		buf = append(buf, req.record...)
+		buf = append(buf, req.record.leaf...)
 		h := tlog.RecordHash(buf[start:])
 		next.add(h)
 		leaves = append(leaves, h)
 		buf = append(buf, '\n')
+		if req.record.body != nil {
+			buf = appendBodyLine(buf, req.record.body)
+		}
 	}
 	if records > 1 {
 		buf = appendLeavesLine(buf, leaves)

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,24 +17,40 @@ import (
 // callers encode side by side, and the index is put in front later.
 const indexHead = `{"index":`
 
-// ErrRecordTooLarge is in the error of an Append whose record has more than
-// 256 KiB as JSON.
-var ErrRecordTooLarge = errors.New("audit record has more than 256 KiB")
+const (
+	maxLeaf  = 1<<16 - 1 // bytes of what is hashed: an entry of a tlog-tiles bundle (c2sp.org/tlog-tiles)
+	saltSize = 16        // bytes
+)
 
-// encodeRecord returns what follows the index in the record's line, from the
-// comma on: what encoding/json makes of a Record, at a fifth of the cost, since
-// each call pays for it.
-func encodeRecord(r Record) ([]byte, error) {
+// ErrRecordTooLarge is in the error of an Append whose record is larger than the
+// log takes: 64 KiB of what stays for ever, 256 KiB of what may be erased.
+var ErrRecordTooLarge = errors.New("audit record is too large")
+
+// encoded is a record on its way into the log.
+type encoded struct {
+	leaf []byte // what the tree hashes, without its index: from the comma on
+	body []byte // what may be erased, and what the leaf commits to; nil: nothing
+}
+
+// encodeRecord does what encoding/json would, at a fifth of the cost, since each
+// call pays for it. What a person may demand to have erased goes to the body:
+// the leaf has only its hash, and a salt in the body keeps anybody from finding
+// by trial what an erased one said.
+func encodeRecord(r Record) (encoded, error) {
 	switch r.Phase {
 	case PhaseCall, PhaseEvent:
 	case PhaseIntent, PhaseOutcome:
 		if r.CallID == "" {
-			return nil, fmt.Errorf("audit record of phase %q has no call id", r.Phase)
+			return encoded{}, fmt.Errorf("audit record of phase %q has no call id", r.Phase)
 		}
 	default:
-		return nil, fmt.Errorf("audit record has the unknown phase %q", r.Phase)
+		return encoded{}, fmt.Errorf("audit record has the unknown phase %q", r.Phase)
 	}
-	f := fields{b: make([]byte, 0, 1280+len(r.Arguments)+len(r.Result)+len(r.Message))}
+	body, err := encodeBody(r)
+	if err != nil {
+		return encoded{}, err
+	}
+	f := fields{b: make([]byte, 0, 1280)}
 	f.time("time", r.Time)
 	f.text("phase", string(r.Phase))
 	f.text("event", r.Event)
@@ -42,7 +60,6 @@ func encodeRecord(r Record) ([]byte, error) {
 	f.text("repeat_of", r.RepeatOf)
 	f.text("agent", r.Agent)
 	f.texts("chain", r.Chain)
-	f.text("user", r.User)
 	f.text("admin", r.Admin)
 	f.text("task", r.Task)
 	f.text("token_id", r.TokenID)
@@ -55,12 +72,8 @@ func encodeRecord(r Record) ([]byte, error) {
 	f.text("tool", r.Tool)
 	f.text("tool_digest", r.ToolDigest)
 	f.yes("write", r.Write)
-	f.json("arguments", r.Arguments)
-	f.json("result", r.Result)
-	f.text("result_digest", r.ResultDigest)
 	f.int("result_bytes", int64(r.ResultBytes))
 	f.text("outcome", r.Outcome)
-	f.text("message", r.Message)
 	f.int("upstream_status", int64(r.UpstreamStatus))
 	f.text("upstream_id", r.UpstreamID)
 	f.int("retries", int64(r.Retries))
@@ -71,16 +84,46 @@ func encodeRecord(r Record) ([]byte, error) {
 	f.int("credential_version", r.CredentialVersion)
 	f.text("credential_type", r.CredentialType)
 	f.text("account", r.Account)
-	f.text("account_label", r.AccountLabel)
 	f.text("scope", r.Scope)
 	f.text("rule", r.Rule)
 	f.steps("ms", r.Millis)
+	f.spans("erases", r.Erases)
+	if body != nil {
+		f.b = appendCommitment(f.b, body)
+	}
+	f.b = append(f.b, '}')
+	if f.err != nil {
+		return encoded{}, fmt.Errorf("audit record cannot be written as JSON: %w", f.err)
+	}
+	if n := len(indexHead) + segmentDigits + len(f.b); n > maxLeaf {
+		return encoded{}, fmt.Errorf("%w: %d bytes without arguments, result and message", ErrRecordTooLarge, n)
+	}
+	return encoded{f.b, body}, nil
+}
+
+// encodeBody returns the part that may be erased, nil where there is nothing of it.
+func encodeBody(r Record) ([]byte, error) {
+	if r.User == "" && len(r.Arguments) == 0 && len(r.Result) == 0 && r.ResultDigest == "" && r.Message == "" && r.AccountLabel == "" {
+		return nil, nil
+	}
+	var salt [saltSize]byte
+	_, _ = rand.Read(salt[:]) // since Go 1.24 it cannot fail
+	f := fields{b: make([]byte, 0, 192+len(r.Arguments)+len(r.Result)+len(r.Message))}
+	f.b = append(f.b, `{"salt":"`...)
+	f.b = base64.RawStdEncoding.AppendEncode(f.b, salt[:])
+	f.b = append(f.b, '"')
+	f.text("user", r.User)
+	f.json("arguments", r.Arguments)
+	f.json("result", r.Result)
+	f.text("result_digest", r.ResultDigest)
+	f.text("message", r.Message)
+	f.text("account_label", r.AccountLabel)
 	f.b = append(f.b, '}')
 	if f.err != nil {
 		return nil, fmt.Errorf("audit record cannot be written as JSON: %w", f.err)
 	}
-	if n := len(indexHead) + 1 + len(f.b); n > maxRecord-segmentDigits {
-		return nil, fmt.Errorf("%w (%d bytes): bound its arguments and result first", ErrRecordTooLarge, n)
+	if len(f.b) > maxBody {
+		return nil, fmt.Errorf("%w (%d bytes): bound its arguments and result first", ErrRecordTooLarge, len(f.b))
 	}
 	return f.b, nil
 }
@@ -117,6 +160,14 @@ func (f *fields) texts(name string, values []string) {
 		f.b = appendJSONString(f.b, value)
 	}
 	f.b = append(f.b, ']')
+}
+
+func (f *fields) spans(name string, spans []Span) {
+	if len(spans) > 0 {
+		raw, err := json.Marshal(spans)
+		f.err = errors.Join(f.err, err)
+		f.json(name, raw)
+	}
 }
 
 func (f *fields) int(name string, value int64) {

@@ -18,7 +18,7 @@ import (
 func anyRecord(t *rapid.T) Record {
 	var r Record
 	fill(t, reflect.ValueOf(&r).Elem())
-	r.Index = 0 // the log's
+	r.Index, r.Erased = 0, false // the log's
 	r.Phase = rapid.SampledFrom([]Phase{PhaseCall, PhaseEvent, PhaseIntent, PhaseOutcome}).Draw(t, "phase")
 	r.CallID += "id"
 	return r
@@ -45,6 +45,8 @@ func fill(t *rapid.T, v reflect.Value) {
 			f.SetBytes(raw)
 		case []string:
 			f.Set(reflect.ValueOf(rapid.SliceOf(rapid.String()).Draw(t, name)))
+		case []Span:
+			f.Set(reflect.ValueOf([]Span{{1, rapid.Int64Range(2, 1e9).Draw(t, name)}}))
 		case Steps:
 			fill(t, f)
 		default:
@@ -68,11 +70,15 @@ func fill(t *rapid.T, v reflect.Value) {
 func TestARecordIsWrittenAsItWouldBeByEncodingJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := anyRecord(t)
-		rest, err := encodeRecord(r)
+		e, err := encodeRecord(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := append([]byte(`{"index":0`), rest...)
+		line := append([]byte(`{"index":0`), e.leaf...)
+		if (e.body != nil) != (commitment(line) != nil) || e.body != nil && !matches(commitment(line), e.body) {
+			t.Fatalf("%s does not commit to %s", line, e.body)
+		}
+		line = together(t, line, e.body)
 		if bytes.ContainsAny(line, "\n\r") {
 			t.Fatalf("more than one line: %s", line)
 		}
@@ -102,6 +108,26 @@ func TestARecordIsWrittenAsItWouldBeByEncodingJSON(t *testing.T) {
 	})
 }
 
+// together is a record's line as it would be if it had no body.
+func together(t *rapid.T, leaf, body []byte) []byte {
+	all := map[string]json.RawMessage{}
+	for _, part := range [][]byte{leaf, body} {
+		if part == nil {
+			continue
+		}
+		if err := json.Unmarshal(part, &all); err != nil {
+			t.Fatalf("%v: %s", err, part)
+		}
+	}
+	delete(all, "salt")
+	delete(all, "body")
+	line, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
 func TestARecordThatWouldSpoilTheLogIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Record){
 		"a result that is not JSON":    func(r *Record) { r.Result = json.RawMessage("{\"a\":1}\n{}") },
@@ -114,11 +140,11 @@ func TestARecordThatWouldSpoilTheLogIsRefused(t *testing.T) {
 		r := call(1)
 		change(&r)
 		if line, err := encodeRecord(r); err == nil {
-			t.Errorf("%s: %s", name, line)
+			t.Errorf("%s: %s", name, line.leaf)
 		}
 	}
 	r := call(1)
-	r.Message = strings.Repeat("m", maxRecord)
+	r.Message = strings.Repeat("m", maxBody)
 	if _, err := encodeRecord(r); !errors.Is(err, ErrRecordTooLarge) {
 		t.Error(err)
 	}

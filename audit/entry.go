@@ -34,6 +34,8 @@ type Filter struct {
 	Outcome                          string    // an Entry's Status
 	Since, Until                     time.Time // Since is included, Until is not
 	Limit                            int       // 0: no limit
+
+	below int64 // only records before this index; 0: all
 }
 
 func (f *Filter) match(e *Entry) bool {
@@ -48,8 +50,8 @@ func (f *Filter) match(e *Entry) bool {
 	return (f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
 }
 
-// needles are texts of which each must be in a line, or in one of the two lines
-// of an entry that f selects: a cheap test before the line is decoded.
+// needles are texts of which each must be in one of the lines of an entry that f
+// selects: a cheap test before they are decoded.
 func (f *Filter) needles() [][]byte {
 	var list [][]byte
 	for _, c := range [...][2]string{
@@ -73,16 +75,17 @@ func (f *Filter) needles() [][]byte {
 	return list
 }
 
-// join makes an entry of a record line and, for a write, the line of its
-// outcome; the outcome's fields stand over the intent's.
-func join(line, outcome []byte, now time.Time) (Entry, error) {
+// Join makes an entry of a record and, for a write, its outcome, which has no
+// leaf where there is none; the outcome's fields stand over the intent's. now
+// tells a write that may still end from one whose outcome is unknown.
+func Join(r, outcome Raw, now time.Time) (Entry, error) {
 	var e Entry
-	if err := json.Unmarshal(line, &e.Record); err != nil {
+	if err := r.decode(&e.Record); err != nil {
 		return Entry{}, err
 	}
-	if outcome != nil {
+	if outcome.Leaf != nil {
 		index, at := e.Index, e.Time
-		if err := json.Unmarshal(outcome, &e.Record); err != nil {
+		if err := outcome.decode(&e.Record); err != nil {
 			return Entry{}, err
 		}
 		e.OutcomeIndex, e.Index, e.Time = e.Index, index, at

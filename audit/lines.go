@@ -21,6 +21,9 @@ func readLines(f io.ReaderAt, from, to int64) *lines {
 	return &lines{r: bufio.NewReaderSize(io.NewSectionReader(f, from, to-from), int(size)), off: from}
 }
 
+// streamLines reads a stream whose length is not known.
+func streamLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxLine+1)} }
+
 // next returns the next line without its newline, valid until the call after.
 // At the end, or where the rest is not a whole line, it is io.EOF. A line that
 // is too long is passed over and reported as errLongLine.

@@ -58,7 +58,7 @@ type Log struct {
 // request is one Append on its way to the committer, or a Ping, which has no
 // record.
 type request struct {
-	record []byte // what follows the index
+	record encoded
 	state  atomic.Int32
 	reply  chan reply
 }
@@ -146,11 +146,11 @@ func (l *Log) Append(ctx context.Context, r Record) (Receipt, error) {
 // Ping reports whether the log can be written now: it takes the lock, reads what
 // others have appended, and writes and removes a small file beside the segments.
 func (l *Log) Ping(ctx context.Context) error {
-	_, err := l.do(ctx, nil)
+	_, err := l.do(ctx, encoded{})
 	return err
 }
 
-func (l *Log) do(ctx context.Context, record []byte) (Receipt, error) {
+func (l *Log) do(ctx context.Context, record encoded) (Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return Receipt{}, fmt.Errorf("audit log: %w", err)
 	}
@@ -192,7 +192,7 @@ func (l *Log) take() (batch []*request, closed bool) {
 		}
 		n++
 		if req.state.CompareAndSwap(queued, taken) {
-			bytes += len(req.record)
+			bytes += len(req.record.leaf) + len(req.record.body)
 			batch = append(batch, req)
 		}
 	}

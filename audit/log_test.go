@@ -199,12 +199,12 @@ func TestSegmentsRollOver(t *testing.T) {
 func TestRecordsAreBounded(t *testing.T) {
 	l := openTest(t, t.TempDir())
 	r := call(0)
-	r.Arguments, _ = json.Marshal(strings.Repeat("x", maxRecord))
+	r.Arguments, _ = json.Marshal(strings.Repeat("x", maxBody))
 	if _, err := l.Append(t.Context(), r); !errors.Is(err, ErrRecordTooLarge) {
 		t.Fatalf("error %v", err)
 	}
 	r = call(0)
-	r.Arguments, _ = json.Marshal(strings.Repeat("x", maxRecord-1000))
+	r.Arguments, _ = json.Marshal(strings.Repeat("x", maxBody-1000))
 	if _, err := l.Append(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestDamageBehindItsBackStopsTheLog(t *testing.T) {
 	l.Close()
 	name := segmentPath(dir, 0)
 	text, _ := os.ReadFile(name)
-	changed := []byte(strings.Replace(string(text), "hello 2", "hello X", 1))
+	changed := []byte(strings.Replace(string(text), "call-2", "call-X", 1))
 	os.WriteFile(name, changed, 0o600)
 	os.Remove(filepath.Join(dir, headName))
 	_, err := Open(Options{Dir: dir, Key: testKey(), Name: testName})

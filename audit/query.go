@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 )
@@ -26,30 +25,18 @@ const (
 // and without the key: it shows what stands in the log, Verify whether that is
 // true. Records that no checkpoint covers are not shown.
 func Query(ctx context.Context, dir string, f Filter) ([]Entry, error) {
-	list, _, err := query(ctx, dir, f, time.Now())
-	return list, err
+	return query(ctx, dir, f, time.Now())
 }
 
-// place is a position between two batches.
-type place struct {
-	segment, offset int64
-}
-
-// query also returns the place up to which it has read.
-func query(ctx context.Context, dir string, f Filter, now time.Time) ([]Entry, place, error) {
+func query(ctx context.Context, dir string, f Filter, now time.Time) ([]Entry, error) {
 	segs, err := segments(dir)
 	if err != nil {
-		return nil, place{}, err
+		return nil, err
 	}
-	q := scanBack{filter: f, needles: f.needles(), now: now, outcomes: map[string][]byte{}}
-	var end place
-	for i, first := range slices.Backward(segs) {
-		offset, err := q.segment(ctx, segmentPath(dir, first))
-		if err != nil {
-			return nil, place{}, err
-		}
-		if i == len(segs)-1 {
-			end = place{first, offset}
+	q := scanBack{filter: f, needles: f.needles(), now: now, outcomes: map[string]Raw{}}
+	for _, first := range slices.Backward(segs) {
+		if err := q.segment(ctx, dir, first); err != nil {
+			return nil, err
 		}
 		if q.done {
 			break
@@ -58,65 +45,69 @@ func query(ctx context.Context, dir string, f Filter, now time.Time) ([]Entry, p
 	if !q.done {
 		q.orphans()
 	}
-	return q.list, end, nil
+	return q.list, nil
 }
 
 type scanBack struct {
 	filter   Filter
 	needles  [][]byte
 	now      time.Time
-	outcomes map[string][]byte // lines by call id, whose intent has not been met
+	outcomes map[string]Raw // by call id, whose intent has not been met
+	body     []byte         // of the record whose line comes next
 	list     []Entry
-	stop     bool // at the end of the last whole batch
 	done     bool
 }
 
-// segment reads one segment from its end and returns the offset behind its last
-// whole batch.
-func (q *scanBack) segment(ctx context.Context, name string) (end int64, err error) {
-	f, err := os.Open(name)
+// segment reads one segment from its end.
+func (q *scanBack) segment(ctx context.Context, dir string, first int64) error {
+	s, err := openSegment(dir, first)
 	if err != nil {
-		return 0, fmt.Errorf("audit log: %w", err)
+		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0, fmt.Errorf("audit log: %w", err)
-	}
-	in := readLinesBack(f, info.Size())
+	defer s.close()
+	in := s.back()
 	covered := false
+	q.body = nil
 	for n := 0; !q.done; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
-			return 0, fmt.Errorf("audit log: %w", context.Cause(ctx))
+			return fmt.Errorf("audit log: %w", context.Cause(ctx))
 		}
 		line, err := in.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return 0, fmt.Errorf("audit log: read %s: %w", name, err)
+			return fmt.Errorf("audit log: read %s: %w", s.name(), err)
 		}
 		if len(line) == 0 {
 			continue
 		}
-		if line[0] == '"' && !covered {
-			covered, end = true, in.end()
-			q.done = q.stop
-		}
-		if line[0] == '{' && covered {
-			q.line(line)
+		switch {
+		case line[0] == '"':
+			covered = true
+		case covered && line[0] == '{':
+			q.line(Raw{Leaf: line, Body: q.body})
+			q.body = nil
+		case covered && isBodyLine(line):
+			body, _ := parseBodyLine(line)
+			q.body = bytes.Clone(body)
 		}
 	}
-	return end, nil
+	return nil
 }
 
-// line takes in one record line; what cannot be read is for Verify to name.
-func (q *scanBack) line(line []byte) {
-	phase, id, ok := quickPhase(line)
+// line takes in one record; what cannot be read is for Verify to name.
+func (q *scanBack) line(r Raw) {
+	if index, ok := leafIndex(r.Leaf); ok {
+		if r.Index = index; q.filter.below > 0 && index >= q.filter.below {
+			return
+		}
+	}
+	phase, id, ok := quickPhase(r.Leaf)
 	callID := string(id)
 	if !ok {
 		var g glance
-		if json.Unmarshal(line, &g) != nil {
+		if json.Unmarshal(r.Leaf, &g) != nil {
 			return
 		}
 		phase, callID = g.Phase, g.CallID
@@ -124,27 +115,27 @@ func (q *scanBack) line(line []byte) {
 	switch phase {
 	case PhaseOutcome:
 		if _, ok := q.outcomes[callID]; !ok && len(q.outcomes) < maxOpen {
-			q.outcomes[callID] = bytes.Clone(line)
+			q.outcomes[callID] = r.Clone()
 		}
 	case PhaseIntent:
 		outcome := q.outcomes[callID]
 		delete(q.outcomes, callID)
-		q.entry(line, outcome)
+		q.entry(r, outcome)
 	default:
-		q.entry(line, nil)
+		q.entry(r, Raw{})
 	}
 }
 
-func (q *scanBack) entry(line, outcome []byte) {
+func (q *scanBack) entry(r, outcome Raw) {
 	for _, n := range q.needles {
-		if !bytes.Contains(line, n) && !bytes.Contains(outcome, n) {
-			if !q.filter.Since.IsZero() && tooOld(line, q.filter.Since) {
+		if !r.holds(n) && !outcome.holds(n) {
+			if !q.filter.Since.IsZero() && tooOld(r.Leaf, q.filter.Since) {
 				q.done = true
 			}
 			return
 		}
 	}
-	e, err := join(line, outcome, q.now)
+	e, err := Join(r, outcome, q.now)
 	if err != nil {
 		return
 	}
@@ -171,8 +162,8 @@ func tooOld(line []byte, since time.Time) bool {
 // orphans makes entries of the outcomes whose intent is not in the log.
 func (q *scanBack) orphans() {
 	var rest []Entry
-	for _, line := range q.outcomes {
-		e, err := join(line, nil, q.now)
+	for _, r := range q.outcomes {
+		e, err := Join(r, Raw{}, q.now)
 		if err == nil && q.filter.match(&e) {
 			rest = append(rest, e)
 		}

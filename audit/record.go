@@ -67,6 +67,15 @@ type Record struct {
 	Rule              string `json:"rule,omitempty"`          // the policy rule that decided
 
 	Millis Steps `json:"ms,omitzero"`
+
+	Erases []Span `json:"erases,omitempty"` // of the event EventErased: records whose bodies are gone from then on
+	Erased bool   `json:"erased,omitempty"` // read only: arguments, result, user and message were erased
+}
+
+// Span is the indices of some records, from the first to the one before End.
+type Span struct {
+	First int64 `json:"first"`
+	End   int64 `json:"end"`
 }
 
 // Steps is what a call has taken, in milliseconds, by step; 0 where there was no

@@ -80,7 +80,7 @@ func (c *chain) step(t *tree, f *found, line []byte, first bool, off int64) erro
 		t.add(tlog.RecordHash(line))
 		return nil
 	case '[':
-		return nil // leaves: a hint for Verify
+		return nil // leaves, a hint for Verify, or a body, which the tree does not hold
 	case '"':
 		msg, err := parseCheckpointLine(line)
 		if err != nil {

@@ -20,8 +20,8 @@ const (
 	segmentDigits = 20
 	segmentBytes  = 64 << 20 // a segment that has reached this is not appended to
 
-	maxRecord = 256 << 10 // bytes of a record line
-	maxLine   = 512 << 10 // bytes of any line; a batch's leaves stay below it
+	maxBody = 256 << 10 // bytes
+	maxLine = 512 << 10 // bytes of any line; a batch's leaves stay below it
 
 	tagTree   = "tree"
 	tagLeaves = "leaves"

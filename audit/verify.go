@@ -19,6 +19,7 @@ type Report struct {
 	Checkpoints int64    `json:"checkpoints"` // that are good
 	Root        string   `json:"root"`        // of the tree over Records, base64
 	Problem     *Problem `json:"problem,omitempty"`
+	Erased      int64    `json:"erased"`     // records whose body was erased, or dropped after its time
 	TornBytes   int64    `json:"torn_bytes"` // of an unfinished write at the end, never acknowledged
 	Unknown     int      `json:"unknown"`    // writes past their deadline without an outcome
 }
@@ -90,13 +91,16 @@ func verify(ctx context.Context, dir string, a *authority, progress func(int64),
 		}
 	}
 	v.flush()
+	if index := v.bodies.missing(); index >= 0 && v.problem == nil {
+		v.problem = &Problem{Index: index, Reason: "its arguments, result, user and message are gone, and no record says that they were erased"}
+	}
 	if v.problem == nil {
 		if err := v.beside(dir, headErr); err != nil {
 			return Report{}, err
 		}
 	}
 	root := v.good.root()
-	r := Report{Records: v.good.size, Checkpoints: v.checkpoints, Root: root.String(), Problem: v.problem, TornBytes: v.torn}
+	r := Report{Records: v.good.size, Checkpoints: v.checkpoints, Root: root.String(), Problem: v.problem, TornBytes: v.torn, Erased: count(v.bodies.gone)}
 	for _, until := range v.open {
 		if now.After(until) {
 			r.Unknown++
@@ -116,6 +120,7 @@ type verification struct {
 	batch       []leaf
 	leaves      []tlog.Hash // as the batch's leaves line says
 	signatures  []signature // to be checked
+	bodies      bodies
 	torn        int64
 	problem     *Problem
 	open        map[string]time.Time // last moment of intents by call id
@@ -218,6 +223,8 @@ func (v *verification) line(line []byte, n int) {
 		v.record(line, n)
 	case line[0] == '"':
 		v.checkpoint(line, n)
+	case isBodyLine(line):
+		v.body(line, n)
 	case line[0] == '[':
 		tag, _, leaves, err := parseArrayLine(line)
 		if err != nil || tag != tagLeaves || len(leaves) != len(v.batch) || v.leaves != nil {
@@ -248,6 +255,7 @@ func (v *verification) record(line []byte, n int) {
 	if v.problem != nil {
 		return
 	}
+	v.bodies.leaf(want, line)
 	h := tlog.RecordHash(line)
 	v.tree.add(h)
 	v.batch = append(v.batch, leaf{h, n})
@@ -256,6 +264,12 @@ func (v *verification) record(line []byte, n int) {
 		v.open[g.CallID] = lastMoment(g.Time, g.Deadline)
 	case PhaseOutcome:
 		delete(v.open, g.CallID)
+	}
+}
+
+func (v *verification) body(line []byte, n int) {
+	if !v.bodies.body(line) {
+		v.fail(max(v.tree.size-1, 0), n, "its arguments, result, user or message were changed: they are not what the record commits to")
 	}
 }
 

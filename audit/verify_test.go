@@ -44,7 +44,12 @@ func recordLine(lines [][]byte, index int) int {
 func TestVerifyNamesWhatDoesNotFit(t *testing.T) {
 	edit := func(lines [][]byte, index int) {
 		i := recordLine(lines, index)
-		lines[i] = bytes.Replace(bytes.Clone(lines[i]), []byte("hello"), []byte("hEllo"), 1)
+		lines[i] = bytes.Replace(bytes.Clone(lines[i]), []byte("slack_post"), []byte("slack_pOst"), 1)
+	}
+	body := func(lines [][]byte, index int, change func([]byte) []byte) [][]byte {
+		i := recordLine(lines, index) + 1
+		lines[i] = change(bytes.Clone(lines[i]))
+		return lines
 	}
 	remove := func(lines [][]byte, i int) [][]byte { return append(lines[:i:i], lines[i+1:]...) }
 	cases := []struct {
@@ -54,34 +59,47 @@ func TestVerifyNamesWhatDoesNotFit(t *testing.T) {
 		reason string
 	}{
 		{"a byte edited", func(l [][]byte) [][]byte { edit(l, 2); return l }, 2, "was changed"},
+		{"a byte of the arguments edited", func(l [][]byte) [][]byte {
+			return body(l, 2, func(b []byte) []byte { return bytes.Replace(b, []byte("hello"), []byte("hEllo"), 1) })
+		}, 2, "arguments, result, user or message were changed"},
+		{"the arguments blanked, as an erasure does", func(l [][]byte) [][]byte {
+			return body(l, 9, func(b []byte) []byte { return append(append([]byte(bodyHead), bytes.Repeat([]byte(" "), len(b)-len(bodyHead)-2)...), "]\n"...) })
+		}, 9, "no record says that they were erased"},
+		{"the arguments removed", func(l [][]byte) [][]byte { return remove(l, recordLine(l, 9)+1) }, 9, "no record says that they were erased"},
+		{"the arguments of another call", func(l [][]byte) [][]byte {
+			a, b := recordLine(l, 7)+1, recordLine(l, 10)+1
+			l[a], l[b] = l[b], l[a]
+			return l
+		}, 7, "arguments, result, user or message were changed"},
 		{"a byte edited within a batch", func(l [][]byte) [][]byte { edit(l, 9); return l }, 9, "was changed"},
 		{"a byte edited and its hash in the leaves too", func(l [][]byte) [][]byte {
 			edit(l, 9)
-			i := recordLine(l, 12) + 1
+			i := recordLine(l, 12) + 2
 			l[i] = bytes.Replace(bytes.Clone(l[i]), l[i][20:30], []byte("AAAAAAAAAA"), 1)
 			return l
 		}, 6, "records 6 to 12"},
 		{"a checkpoint edited", func(l [][]byte) [][]byte {
-			i := recordLine(l, 3) + 1
+			i := recordLine(l, 3) + 2
 			l[i] = bytes.Replace(bytes.Clone(l[i]), []byte(`\n4\n`), []byte(`\n5\n`), 1)
 			return l
 		}, 3, "checkpoint is of 5 records"},
 		{"a signature edited", func(l [][]byte) [][]byte {
-			i := recordLine(l, 3) + 1
+			i := recordLine(l, 3) + 2
 			n := len(l[i]) - 40
 			c := bytes.Clone(l[i])
 			c[n] ^= 1
 			l[i] = c
 			return l
 		}, 3, "checkpoint"},
-		{"a record deleted", func(l [][]byte) [][]byte { return remove(l, recordLine(l, 8)) }, 8, "record 8 is missing"},
+		{"a record deleted", func(l [][]byte) [][]byte { return remove(remove(l, recordLine(l, 8)+1), recordLine(l, 8)) }, 8, "record 8 is missing"},
 		{"a record and its checkpoint deleted", func(l [][]byte) [][]byte {
-			return remove(remove(l, recordLine(l, 2)+1), recordLine(l, 2))
+			i := recordLine(l, 2)
+			return append(l[:i:i], l[i+3:]...)
 		}, 2, "record 2 is missing"},
-		{"a checkpoint deleted", func(l [][]byte) [][]byte { return remove(l, recordLine(l, 13)+1) }, 13, "no checkpoint covers"},
+		{"a checkpoint deleted", func(l [][]byte) [][]byte { return remove(l, recordLine(l, 13)+2) }, 13, "no checkpoint covers"},
 		{"two swapped", func(l [][]byte) [][]byte {
 			a, b := recordLine(l, 7), recordLine(l, 10)
-			l[a], l[b] = l[b], l[a]
+			l[a], l[a+1], l[b], l[b+1] = l[b], l[b+1], l[a], l[a+1]
 			return l
 		}, 7, "record 10 stands in the place of record 7"},
 		{"the tail cut in the middle of a batch", func(l [][]byte) [][]byte {
@@ -95,7 +113,7 @@ func TestVerifyNamesWhatDoesNotFit(t *testing.T) {
 		}, 14, "without the key"},
 		{"a record added in the middle", func(l [][]byte) [][]byte {
 			i := recordLine(l, 4)
-			return append(append(l[:i:i], bytes.Replace(l[i], []byte("hello 4"), []byte("hi"), 1)), l[i:]...)
+			return append(append(l[:i:i], bytes.Replace(l[i], []byte("call-4"), []byte("call-x"), 1)), l[i:]...)
 		}, 5, "record 4 stands in the place of record 5"},
 	}
 	for _, c := range cases {
@@ -140,7 +158,7 @@ func TestVerifyFindsAnotherKeyAndAnotherLog(t *testing.T) {
 	a, _ := os.ReadFile(segmentPath(dir, 0))
 	b, _ := os.ReadFile(segmentPath(other, 0))
 	la, lb := bytes.SplitAfter(a, []byte("\n")), bytes.SplitAfter(b, []byte("\n"))
-	i := recordLine(la, 2) + 1
+	i := recordLine(la, 2) + 2
 	la[i] = lb[i]
 	os.WriteFile(segmentPath(dir, 0), bytes.Join(la, nil), 0o600)
 	named(t, dir, 2, "checkpoint")
