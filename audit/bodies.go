@@ -6,19 +6,22 @@ import (
 	"slices"
 )
 
-// The events of bodies that are taken away.
+// The events of records that are taken away, in whole or in part; Record.Spans
+// says which.
 const (
-	EventErased  = "audit.erased"  // by somebody's will: Record.Erases says which
-	EventDropped = "audit.dropped" // because they were kept for as long as audit.keep says
+	EventErased   = "audit.erased"   // bodies, by somebody's will
+	EventDropped  = "audit.dropped"  // bodies, because audit.keep is over
+	EventArchived = "audit.archived" // whole segments, to another place
 )
 
 // bodies is what Verify knows of the bodies: that each is the one its leaf
 // commits to, or that its erasure is on record.
 type bodies struct {
-	owed   []byte // the commitment of the record before, whose body must come next
-	of     int64  // that record's index
-	gone   []Span // bodies that are not there
-	erased []Span // bodies that a record says were taken away
+	owed     []byte // the commitment of the record before, whose body must come next
+	of       int64  // that record's index
+	gone     []Span // bodies that are not there
+	erased   []Span // bodies that a record says were taken away
+	archived []Span // records that a record says were moved away
 }
 
 // leaf takes in a record.
@@ -27,21 +30,48 @@ func (b *bodies) leaf(index int64, line []byte) {
 	if c := commitment(line); c != nil {
 		b.owed, b.of = append(b.owed[:0], c...), index
 	}
-	if !bytes.Contains(line, []byte(`,"erases":[`)) {
+	if !bytes.Contains(line, []byte(`,"spans":[`)) {
 		return
 	}
 	var r struct {
-		Event  string `json:"event"`
-		Erases []Span `json:"erases"`
+		Event string `json:"event"`
+		Spans []Span `json:"spans"`
 	}
-	if json.Unmarshal(line, &r) != nil || r.Event != EventErased && r.Event != EventDropped {
+	if json.Unmarshal(line, &r) != nil {
 		return
 	}
-	for _, s := range r.Erases {
-		if s.End = min(s.End, index); s.First < s.End {
+	for _, s := range r.Spans {
+		s.End = min(s.End, index)
+		switch {
+		case s.First >= s.End:
+		case r.Event == EventErased || r.Event == EventDropped:
 			b.erased = append(b.erased, s)
+		case r.Event == EventArchived:
+			b.archived = append(b.archived, s)
 		}
 	}
+}
+
+// join adds what the next segment has.
+func (b *bodies) join(next *bodies) {
+	next.settle()
+	for _, s := range next.gone {
+		if n := len(b.gone); n > 0 && b.gone[n-1].End == s.First {
+			b.gone[n-1].End = s.End
+		} else {
+			b.gone = append(b.gone, s)
+		}
+	}
+	b.erased = append(b.erased, next.erased...)
+	b.archived = append(b.archived, next.archived...)
+}
+
+// moved is how many records from the first on were moved away, as records say.
+func (b *bodies) moved() int64 {
+	if list := union(b.archived); len(list) > 0 && list[0].First == 0 {
+		return list[0].End
+	}
+	return 0
 }
 
 // settle is for a record whose body has not come.

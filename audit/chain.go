@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +13,9 @@ import (
 // far it has read, and the tree up to there. Its methods need the lock.
 type chain struct {
 	dir    string
-	auth   *authority
+	auth   *authority // of the key that signs the current segment
+	next   string     // the key that takes over with the next segment; "": none
+	keys   func(verifier string) (ed25519.PrivateKey, error)
 	logger *slog.Logger
 	limit  int64        // a segment of this size is full
 	kept   func([]byte) // hears of heads; may be nil
@@ -46,6 +49,9 @@ func (c *chain) enter(first int64) error {
 func (c *chain) catchUp() error {
 	for {
 		there, err := os.Stat(c.file.Name())
+		if errors.Is(err, fs.ErrNotExist) && isSealed(c.dir, c.segment) {
+			return c.overtaken()
+		}
 		if err != nil {
 			return fmt.Errorf("%w (%w)", ErrDamaged, err)
 		}
@@ -71,10 +77,76 @@ func (c *chain) catchUp() error {
 		if err != nil {
 			return fmt.Errorf("audit log: %w", err)
 		}
-		if err := c.enter(c.tree.size); err != nil {
+		if err := c.goOn(); err != nil {
 			return err
 		}
 	}
+}
+
+// overtaken finds the end of the log again where others have gone on and sealed
+// the segment that this process has read last.
+func (c *chain) overtaken() error {
+	before := c.tree.size
+	list, err := segments(c.dir)
+	if err != nil {
+		return err
+	}
+	if err := c.search(list); err != nil {
+		return err
+	}
+	if err := c.catchUp(); err != nil {
+		return err
+	}
+	if c.tree.size < before {
+		return fmt.Errorf("%w (it has %d records and had %d)", ErrDamaged, c.tree.size, before)
+	}
+	return nil
+}
+
+// goOn enters the segment that follows, under the key that was named for it.
+func (c *chain) goOn() error {
+	auth := c.auth
+	if c.next != "" {
+		var err error
+		if auth, err = newVerifier(c.next); err != nil {
+			return fmt.Errorf("%w (its record of a new key: %w)", ErrDamaged, err)
+		}
+	}
+	if err := c.enter(c.tree.size); err != nil {
+		return err
+	}
+	c.auth, c.next = auth, ""
+	return nil
+}
+
+// sign signs a checkpoint with the key of the current segment.
+func (c *chain) sign(cp checkpoint) ([]byte, error) {
+	if err := c.unlock(); err != nil {
+		return nil, err
+	}
+	return c.auth.sign(cp)
+}
+
+// unlock gets the private key of the current segment, if it is not there yet.
+func (c *chain) unlock() error {
+	if c.auth.signer != nil {
+		return nil
+	}
+	if c.keys == nil {
+		return fmt.Errorf("it is signed with the key %s, which is not here", keyName(c.auth.text))
+	}
+	key, err := c.keys(c.auth.text)
+	if err != nil {
+		return err
+	}
+	auth, err := newAuthority(key, c.auth.name)
+	if err == nil && auth.text != c.auth.text {
+		err = fmt.Errorf("it is signed with the key %s, and what is kept is %s", keyName(c.auth.text), keyName(auth.text))
+	}
+	if err == nil {
+		c.auth = auth
+	}
+	return err
 }
 
 // readOn takes in the whole batches from offset to size.
@@ -84,7 +156,7 @@ func (c *chain) readOn(size int64) error {
 		if err := c.auth.check(found.note); err != nil {
 			return fmt.Errorf("%w (%s, record %d: %w)", ErrDamaged, c.file.Name(), found.tree.size-1, err)
 		}
-		c.offset, c.note = found.offset, found.note
+		c.offset, c.note, c.next = found.offset, found.note, found.next
 		c.tree.set(&found.tree)
 	}
 	if c.offset == size {
@@ -109,13 +181,13 @@ func (c *chain) readOn(size int64) error {
 // synced first: its last batch may be that of a process that died before it
 // could.
 func (c *chain) roll() error {
-	if c.offset < c.limit {
+	if c.offset < c.limit && c.next == "" || c.offset == 0 {
 		return nil
 	}
 	if err := syncData(c.file); err != nil {
 		return fmt.Errorf("audit log: sync %s: %w", c.file.Name(), err)
 	}
-	return c.enter(c.tree.size)
+	return c.goOn()
 }
 
 // write makes a batch durable. Where that fails, nothing of the batch stays.

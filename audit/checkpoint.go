@@ -40,6 +40,7 @@ func VerifierKey(key ed25519.PrivateKey, name string) (string, error) {
 // authority signs and checks the checkpoints of one log.
 type authority struct {
 	name     string
+	text     string      // verifier key
 	signer   note.Signer // nil for one that only checks
 	verifier note.Verifier
 }
@@ -64,7 +65,7 @@ func newVerifier(text string) (*authority, error) {
 	if err != nil {
 		return nil, errors.New("verifier key is not of the form name+hash+base64: copy it from `toolvault audit key`")
 	}
-	return &authority{name: v.Name(), verifier: v}, nil
+	return &authority{name: v.Name(), text: strings.TrimSpace(text), verifier: v}, nil
 }
 
 // checkpoint is a commitment to the first size records.

@@ -125,6 +125,7 @@ func (c *committer) commit(batch []*request) (first int64, err error) {
 	buf, leaves := c.buf[:0], c.leaves[:0]
 	if c.chain.offset == 0 {
 		buf = appendTreeLine(buf, &next)
+		buf = appendKeyLine(buf, c.chain.auth.text)
 	}
 	for _, req := range batch {
 		if req.record.leaf == nil {
@@ -145,7 +146,7 @@ func (c *committer) commit(batch []*request) (first int64, err error) {
 	if records > 1 {
 		buf = appendLeavesLine(buf, leaves)
 	}
-	msg, err := c.chain.auth.sign(checkpoint{next.size, next.root()})
+	msg, err := c.chain.sign(checkpoint{next.size, next.root()})
 	if err != nil {
 		return 0, fmt.Errorf("audit log: sign a checkpoint: %w", err)
 	}
@@ -154,7 +155,15 @@ func (c *committer) commit(batch []*request) (first int64, err error) {
 	if cap(buf) > 2*maxBatchBytes {
 		c.buf = nil
 	}
-	return first, c.chain.write(buf, next, msg)
+	if err := c.chain.write(buf, next, msg); err != nil {
+		return 0, err
+	}
+	for _, req := range batch {
+		if req.record.key != "" {
+			c.chain.next = req.record.key
+		}
+	}
+	return first, nil
 }
 
 // keepHead brings the head file up to date where it is behind.

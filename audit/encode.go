@@ -30,6 +30,7 @@ var ErrRecordTooLarge = errors.New("audit record is too large")
 type encoded struct {
 	leaf []byte // what the tree hashes, without its index: from the comma on
 	body []byte // what may be erased, and what the leaf commits to; nil: nothing
+	key  string // that takes over with this record; "": none
 }
 
 // encodeRecord does what encoding/json would, at a fifth of the cost, since each
@@ -87,7 +88,8 @@ func encodeRecord(r Record) (encoded, error) {
 	f.text("scope", r.Scope)
 	f.text("rule", r.Rule)
 	f.steps("ms", r.Millis)
-	f.spans("erases", r.Erases)
+	f.spans("spans", r.Spans)
+	f.text("key", r.Key)
 	if body != nil {
 		f.b = appendCommitment(f.b, body)
 	}
@@ -98,7 +100,11 @@ func encodeRecord(r Record) (encoded, error) {
 	if n := len(indexHead) + segmentDigits + len(f.b); n > maxLeaf {
 		return encoded{}, fmt.Errorf("%w: %d bytes without arguments, result and message", ErrRecordTooLarge, n)
 	}
-	return encoded{f.b, body}, nil
+	e := encoded{leaf: f.b, body: body}
+	if r.Event == EventKey {
+		e.key = r.Key
+	}
+	return e, nil
 }
 
 // encodeBody returns the part that may be erased, nil where there is nothing of it.

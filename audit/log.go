@@ -37,6 +37,14 @@ type Options struct {
 	// it opens, but Kept hears nothing, so that the trace is not overwritten.
 	Known []byte
 
+	// Keys returns the private key of a verifier key: of one that has taken over
+	// from Key by Rotate, perhaps in another process. nil: there is no other.
+	Keys func(verifier string) (ed25519.PrivateKey, error)
+	// Erased hears of records whose bodies are gone, so that what was made of them
+	// can be thrown away. An error keeps the erasure from being done with: it is
+	// tried again. nil: nothing was made of them.
+	Erased func([]Span) error
+
 	segmentBytes int64         // for tests; 0: 64 MiB
 	headEvery    time.Duration // for tests; 0: a second
 }
@@ -46,6 +54,8 @@ type Log struct {
 	dir    string
 	now    func() time.Time
 	logger *slog.Logger
+	name   string // origin of the checkpoints
+	erased func([]Span) error
 	size   atomic.Int64
 
 	mu     sync.Mutex
@@ -104,12 +114,17 @@ func Open(o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{dir: o.Dir, auth: auth, logger: o.Logger, limit: o.segmentBytes, kept: o.Kept}
+	c := &chain{dir: o.Dir, auth: auth, keys: o.Keys, logger: o.Logger, limit: o.segmentBytes, kept: o.Kept}
 	if err := turns.take(); err != nil {
 		turns.close()
 		return nil, err
 	}
-	if err = c.open(); err == nil && o.Known != nil {
+	if err = c.open(); err == nil {
+		if e := c.unlock(); e != nil {
+			err = fmt.Errorf("%w (%w)", ErrDamaged, e)
+		}
+	}
+	if err == nil && o.Known != nil {
 		c.compare(o.Known)
 	}
 	turns.release()
@@ -119,7 +134,7 @@ func Open(o Options) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		dir: o.Dir, now: o.Now, logger: o.Logger,
+		dir: o.Dir, now: o.Now, logger: o.Logger, name: o.Name, erased: o.Erased,
 		kick: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	l.size.Store(c.tree.size)
@@ -202,6 +217,22 @@ func (l *Log) take() (batch []*request, closed bool) {
 		l.queue = l.queue[n:]
 	}
 	return batch, l.closed && n == 0
+}
+
+// Rotate lets another key sign what comes after: that it takes over is on record
+// under the signature of the old one, and the first record under its own follows
+// at once. The key must be where Options.Keys finds it, in every process.
+func (l *Log) Rotate(ctx context.Context, key ed25519.PrivateKey) error {
+	verifier, err := VerifierKey(key, l.name)
+	if err != nil {
+		return err
+	}
+	_, err = l.Append(ctx, Record{Phase: PhaseEvent, Event: EventKey, Key: verifier, Outcome: "ok"})
+	if err != nil {
+		return err
+	}
+	_, err = l.Append(ctx, Record{Phase: PhaseEvent, Event: EventKeyBegun, Key: verifier, Outcome: "ok"})
+	return err
 }
 
 // Size is the number of records that this process knows of: all of its own, and

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -362,12 +363,25 @@ func (p *plain) from(index int64) (liner, error) {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
 	p.size = info.Size()
+	at, err := p.locate(index)
+	if err != nil {
+		return nil, err
+	}
+	in := readLines(p.file, at, p.size)
+	if index <= p.begin {
+		return in, nil
+	}
+	return skipTo(in, index), nil
+}
+
+// locate returns an offset a little before a record.
+func (p *plain) locate(index int64) (int64, error) {
 	low, high := int64(0), p.size
 	for index > p.begin && high-low > 32<<10 {
 		middle := low + (high-low)/2
 		at, there, err := p.leafAfter(middle, high)
 		if err != nil {
-			return nil, fmt.Errorf("audit log: read %s: %w", p.name(), err)
+			return 0, fmt.Errorf("audit log: read %s: %w", filepath.Base(p.file.Name()), err)
 		}
 		if at < 0 || there > index {
 			high = middle
@@ -375,7 +389,7 @@ func (p *plain) from(index int64) (liner, error) {
 			low = at
 		}
 	}
-	return skipTo(readLines(p.file, low, p.size), index), nil
+	return low, nil
 }
 
 // leafAfter finds the first record line that begins behind an offset; at is -1
@@ -445,6 +459,9 @@ type segmentReader interface {
 
 func openSegment(dir string, first int64) (segmentReader, error) {
 	f, err := os.Open(segmentPath(dir, first))
+	if errors.Is(err, fs.ErrNotExist) {
+		return openSealed(dir, first)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}

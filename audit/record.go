@@ -68,7 +68,8 @@ type Record struct {
 
 	Millis Steps `json:"ms,omitzero"`
 
-	Erases []Span `json:"erases,omitempty"` // of the event EventErased: records whose bodies are gone from then on
+	Spans  []Span `json:"spans,omitempty"`  // of an event about records: EventErased, EventDropped, EventArchived
+	Key    string `json:"key,omitempty"`    // of EventKey: the verifier key that the log is signed with from the next segment on
 	Erased bool   `json:"erased,omitempty"` // read only: arguments, result, user and message were erased
 }
 

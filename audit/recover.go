@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -15,6 +16,8 @@ type found struct {
 	offset int64  // behind the last whole batch that fits
 	tree   tree   // there
 	note   []byte // its checkpoint; nil: no batch fits
+	next   string // the key that a record up to there has named
+	named  string // the key that a record behind it names
 	later  bool   // a signed checkpoint of a larger tree stands behind what does not fit
 }
 
@@ -23,7 +26,7 @@ type found struct {
 // that was torn, in whatever order the disk has kept its pages; one with signed
 // checkpoints behind it is not.
 func (c *chain) scan(size int64) found {
-	f := found{offset: c.offset, tree: c.tree.clone()}
+	f := found{offset: c.offset, tree: c.tree.clone(), next: c.next}
 	t := c.tree.clone()
 	in := readLines(c.file, c.offset, size)
 	for first := c.offset == 0; ; first = false {
@@ -78,8 +81,14 @@ func (c *chain) step(t *tree, f *found, line []byte, first bool, off int64) erro
 	switch line[0] {
 	case '{':
 		t.add(tlog.RecordHash(line))
+		if key, ok := namedKey(line); ok {
+			f.named = key
+		}
 		return nil
 	case '[':
+		if key, err := parseKeyLine(line); err == nil && key != c.auth.text {
+			return errMisfit // no record has named it
+		}
 		return nil // leaves, a hint for Verify, or a body, which the tree does not hold
 	case '"':
 		msg, err := parseCheckpointLine(line)
@@ -91,6 +100,9 @@ func (c *chain) step(t *tree, f *found, line []byte, first bool, off int64) erro
 			return errMisfit
 		}
 		f.offset, f.note = off, msg
+		if f.named != "" {
+			f.next, f.named = f.named, ""
+		}
 		f.tree.set(t)
 		return nil
 	}
@@ -129,23 +141,21 @@ func (c *chain) open() error {
 
 // search starts at the newest segment that holds a whole batch.
 func (c *chain) search(list []int64) error {
-	for i := len(list) - 1; i >= 0; i-- {
-		if err := c.enter(list[i]); err != nil {
+	c.next = ""
+	for _, first := range slices.Backward(list) {
+		if isSealed(c.dir, first) {
+			return c.searchSealed(first)
+		}
+		if err := c.enter(first); err != nil {
 			return err
 		}
 		info, err := c.file.Stat()
 		if err != nil {
 			return fmt.Errorf("audit log: %w", err)
 		}
-		line, err := readLines(c.file, 0, info.Size()).next()
-		if err != nil {
+		if !c.start(readLines(c.file, 0, info.Size()), first) {
 			continue
 		}
-		begin, err := parseTreeLine(line)
-		if err != nil || begin.size != list[i] {
-			continue
-		}
-		c.tree = begin
 		if c.scan(info.Size()).note != nil {
 			return nil
 		}
@@ -155,6 +165,81 @@ func (c *chain) search(list []int64) error {
 		return fmt.Errorf("%w (%s is missing)", ErrDamaged, segmentPath(c.dir, 0))
 	}
 	return nil
+}
+
+// start takes the tree and the key from the first lines of a segment.
+func (c *chain) start(in liner, first int64) bool {
+	line, err := in.next()
+	if err != nil {
+		return false
+	}
+	begin, err := parseTreeLine(line)
+	if err != nil || begin.size != first {
+		return false
+	}
+	c.tree = begin
+	line, err = in.next()
+	if err != nil || !isKeyLine(line) {
+		return true // of a log that is older than key lines
+	}
+	if key, err := parseKeyLine(line); err == nil && key != c.auth.text {
+		if auth, err := newVerifier(key); err == nil {
+			c.auth = auth
+		}
+	}
+	return true
+}
+
+// searchSealed starts behind a sealed segment: the one after it is not there, or
+// holds no whole batch.
+func (c *chain) searchSealed(first int64) error {
+	damaged := func(err error) error { return fmt.Errorf("%w (%s: %w)", ErrDamaged, sealedPath(c.dir, first), err) }
+	s, err := openSealed(c.dir, first)
+	if err != nil {
+		return damaged(err)
+	}
+	defer s.close()
+	in, err := s.from(first)
+	if err != nil {
+		return err
+	}
+	if !c.start(in, first) {
+		return damaged(errMisfit)
+	}
+	if in, err = s.from(first); err != nil {
+		return err
+	}
+	for {
+		line, err := in.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return damaged(err)
+		}
+		switch {
+		case len(line) > 0 && line[0] == '{':
+			c.tree.add(tlog.RecordHash(line))
+			if key, ok := namedKey(line); ok {
+				c.next = key
+			}
+		case len(line) > 0 && line[0] == '"':
+			if c.note, err = parseCheckpointLine(line); err != nil {
+				return damaged(err)
+			}
+		}
+	}
+	_, cp, err := parseCheckpoint(c.note)
+	if err == nil && (cp.size != c.tree.size || cp.root != c.tree.root()) {
+		err = errMisfit
+	}
+	if err == nil {
+		err = c.auth.check(c.note)
+	}
+	if err != nil {
+		return damaged(err)
+	}
+	return c.goOn()
 }
 
 // resume starts where the head says, if the segment holds its checkpoint there.
@@ -183,11 +268,47 @@ func (c *chain) holds(h *head) bool {
 	return err == nil && bytes.Equal(got, want)
 }
 
+// contains reports whether the log has a head's tree in its past: what holds
+// tells at once as long as the segment is not sealed.
+func (c *chain) contains(h *head) bool {
+	if h.checkpoint.size > c.tree.size {
+		return false
+	}
+	list, err := segments(c.dir)
+	if err != nil {
+		return false
+	}
+	i, _ := slices.BinarySearch(list, h.checkpoint.size)
+	if i == 0 {
+		return false
+	}
+	s, err := openSegment(c.dir, list[i-1])
+	if err != nil {
+		return false
+	}
+	defer s.close()
+	in, err := s.from(list[i-1])
+	if err != nil {
+		return false
+	}
+	line, err := in.next()
+	if err != nil {
+		return false
+	}
+	t, err := parseTreeLine(line)
+	for err == nil && t.size < h.checkpoint.size {
+		if line, err = in.next(); err == nil && len(line) > 0 && line[0] == '{' {
+			t.add(tlog.RecordHash(line))
+		}
+	}
+	return err == nil && t.size == h.checkpoint.size && t.root() == h.checkpoint.root
+}
+
 // compare holds the log against a head that was kept elsewhere, and tells nobody
 // of newer ones where they do not agree.
 func (c *chain) compare(known []byte) {
-	h, err := parseHead(known, "checkpoint that was kept outside the folder", c.auth)
-	if err == nil && c.holds(h) {
+	h, err := parseHead(known, keptElsewhere, c.auth)
+	if err == nil && (c.holds(h) || c.contains(h)) {
 		return
 	}
 	c.kept = nil

@@ -44,7 +44,10 @@ func segments(dir string) ([]int64, error) {
 	}
 	var list []int64
 	for _, e := range names {
-		digits, ok := strings.CutSuffix(e.Name(), segmentSuffix)
+		digits, ok := strings.CutSuffix(e.Name(), sealedSuffix)
+		if !ok {
+			digits, ok = strings.CutSuffix(e.Name(), segmentSuffix)
+		}
 		if !ok || len(digits) != segmentDigits {
 			continue
 		}
@@ -54,7 +57,7 @@ func segments(dir string) ([]int64, error) {
 		}
 	}
 	slices.Sort(list)
-	return list, nil
+	return slices.Compact(list), nil // one that is being sealed has two files
 }
 
 // appendTreeLine appends the first line of a segment: ["tree",size,edge…].

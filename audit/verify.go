@@ -2,33 +2,39 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Report is what Verify has found.
 type Report struct {
-	Records     int64    `json:"records"`     // that a good checkpoint covers
-	Checkpoints int64    `json:"checkpoints"` // that are good
-	Root        string   `json:"root"`        // of the tree over Records, base64
-	Problem     *Problem `json:"problem,omitempty"`
-	Erased      int64    `json:"erased"`     // records whose body was erased, or dropped after its time
-	TornBytes   int64    `json:"torn_bytes"` // of an unfinished write at the end, never acknowledged
-	Unknown     int      `json:"unknown"`    // writes past their deadline without an outcome
+	Records     int64    `json:"records"`            // that a good checkpoint covers
+	Checkpoints int64    `json:"checkpoints"`        // that are good
+	Root        string   `json:"root"`               // of the tree over Records, base64
+	Keys        []Key    `json:"keys"`               // that have signed the log, oldest first
+	Problem     *Problem `json:"problem,omitempty"`  //
+	Archived    int64    `json:"archived,omitempty"` // records at the beginning that were moved away, as a record says
+	Erased      int64    `json:"erased"`             // records whose body was erased, or dropped after its time
+	TornBytes   int64    `json:"torn_bytes"`         // of an unfinished write at the end, never acknowledged
+	Unknown     int      `json:"unknown"`            // writes past their deadline without an outcome
+}
+
+// Key is one of a log's keys.
+type Key struct {
+	Verifier string `json:"verifier"` // in the form of C2SP signed notes
+	From     int64  `json:"from"`     // index of the first record that it has signed for
 }
 
 // Problem is the first thing that does not fit.
 type Problem struct {
 	Index  int64  `json:"index"` // of the first record that does not fit
 	File   string `json:"file"`  // name in the folder; empty: what is wrong is in none
-	Line   int    `json:"line"`  // from 1; 0: the file as a whole
+	Line   int    `json:"line"`  // from 1, of a sealed segment's text; 0: the file as a whole
 	Reason string `json:"reason"`
 }
 
@@ -43,13 +49,15 @@ func (p *Problem) Error() string {
 }
 
 // Verify recomputes a log from its first byte: that each record has the index
-// that it must have, that each batch's records are those whose tree its
-// checkpoint signs, each signature, and that the log holds the newest checkpoint
-// that was kept beside it and the heads that were kept elsewhere: kept are texts
-// that Options.Kept has handed out. It stops at the first problem, and only reads.
-// progress, where it is not nil, hears about every thousandth record. The log
-// may be written meanwhile. The error is for what kept it from finding out: no
-// log, an unreadable file, a malformed key, the end of the context.
+// that it must have, that the records are those whose tree the checkpoints sign,
+// each signature, each body, that every key was named by the one before it, and
+// that the log holds the newest checkpoint that was kept beside it and those that
+// were kept elsewhere: kept are texts that Options.Kept has handed out, or
+// checkpoints as signed notes. The verifier key is any that the log has had. It
+// stops at the first problem, and only reads. progress, where it is not nil,
+// hears how many records are done, from one goroutine at a time. The log may be
+// written meanwhile. The error is for what kept it from finding out: no log, an
+// unreadable file, a malformed key, the end of the context.
 //
 // What it cannot find is said in the package comment.
 func Verify(ctx context.Context, dir string, verifierKey string, progress func(done int64), kept ...[]byte) (Report, error) {
@@ -61,316 +69,260 @@ func Verify(ctx context.Context, dir string, verifierKey string, progress func(d
 }
 
 func verify(ctx context.Context, dir string, a *authority, progress func(int64), now time.Time, kept [][]byte) (Report, error) {
-	if progress == nil {
-		progress = func(int64) {}
-	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	v := &verification{dir: dir, auth: a, open: map[string]int64{}, progress: meter(progress)}
 	// Before the lines: the log only grows, so they cannot fall behind it.
-	h, headErr := readHead(dir, a)
+	v.marks = readMarks(dir, a, kept)
 	list, err := segments(dir)
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verification{auth: a, progress: progress, open: map[string]time.Time{}}
-	if h != nil {
-		v.marks = append(v.marks, mark{checkpoint: h.checkpoint, file: headName, what: "head"})
-	}
-	for _, text := range kept {
-		h, err := parseHead(text, keptElsewhere, a)
-		if err != nil {
-			v.fail(0, 0, "%v", err)
+	for s := range v.inspect(ctx, list) {
+		if s.err != nil {
+			return Report{}, s.err
+		}
+		if v.take(s); v.problem != nil {
 			break
 		}
-		v.marks = append(v.marks, mark{checkpoint: h.checkpoint, what: keptElsewhere})
 	}
-	for i, first := range list {
-		if v.problem != nil {
-			break
-		}
-		if err := v.segment(ctx, dir, first, i == len(list)-1); err != nil {
-			return Report{}, err
-		}
-	}
-	v.flush()
-	if index := v.bodies.missing(); index >= 0 && v.problem == nil {
-		v.problem = &Problem{Index: index, Reason: "its arguments, result, user and message are gone, and no record says that they were erased"}
-	}
+	v.finish()
 	if v.problem == nil {
-		if err := v.beside(dir, headErr); err != nil {
+		if err := v.beside(); err != nil {
 			return Report{}, err
 		}
 	}
 	root := v.good.root()
-	r := Report{Records: v.good.size, Checkpoints: v.checkpoints, Root: root.String(), Problem: v.problem, TornBytes: v.torn, Erased: count(v.bodies.gone)}
-	for _, until := range v.open {
-		if now.After(until) {
-			r.Unknown++
-		}
+	r := Report{
+		Records: v.good.size, Checkpoints: v.checkpoints, Root: root.String(), Keys: v.keys, Problem: v.problem,
+		Archived: v.archived, TornBytes: v.torn, Erased: count(v.bodies.gone),
 	}
-	return r, nil
+	r.Unknown, err = v.unknown(ctx, now)
+	return r, err
 }
 
+// verification puts together what the inspections of the segments have found.
 type verification struct {
-	auth     *authority
-	marks    []mark // that the log must hold
+	dir      string
+	auth     *authority // of the key that was given
+	marks    []mark     // that the log must hold
 	progress func(int64)
 
-	tree        tree // over all lines read
 	good        tree // at the last checkpoint that fits
 	checkpoints int64
-	batch       []leaf
-	leaves      []tlog.Hash // as the batch's leaves line says
-	signatures  []signature // to be checked
+	keys        []Key
+	next        string // the key that must sign the next segment; "": the same
+	signed      bool   // by the key that was given
 	bodies      bodies
+	open        map[string]int64 // indices of intents without an outcome, by call id
+	archived    int64
 	torn        int64
 	problem     *Problem
-	open        map[string]time.Time // last moment of intents by call id
-	file        string
 }
 
-const keptElsewhere = "checkpoint that was kept outside the folder"
-
-// mark is a checkpoint that was kept apart from the lines.
-type mark struct {
-	checkpoint
-	file, what string // where it was kept: file is empty for elsewhere
-	met        bool
-}
-
-type leaf struct {
-	hash tlog.Hash
-	line int
-}
-
-func (v *verification) fail(index int64, line int, format string, args ...any) {
-	if v.problem == nil {
-		v.problem = &Problem{Index: index, File: v.file, Line: line, Reason: fmt.Sprintf(format, args...)}
-	}
-}
-
-func (v *verification) segment(ctx context.Context, dir string, first int64, last bool) error {
-	v.file = segmentName(first)
-	if first != v.tree.size {
-		v.fail(v.tree.size, 0, "records %d to %d are missing: the segment that begins with record %d follows", v.tree.size, first-1, first)
-		if first < v.tree.size {
-			v.problem.Reason = "segment overlaps the one before it"
-		}
-		return nil
-	}
-	f, err := os.Open(filepath.Join(dir, v.file))
-	if err != nil {
-		return fmt.Errorf("audit log: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("audit log: %w", err)
-	}
-	in := readLines(f, 0, info.Size())
-	whole := int64(0) // behind the last checkpoint
-	for v.problem == nil {
-		line, err := in.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if errors.Is(err, errLongLine) {
-			v.fail(v.tree.size, in.n, "%v", err)
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("audit log: read %s: %w", v.file, err)
-		}
-		v.line(line, in.n)
-		if len(v.batch) == 0 && in.n > 1 {
-			whole = in.off
-		}
-		if v.tree.size%1000 == 0 {
-			v.progress(v.tree.size)
-			if ctx.Err() != nil {
-				return fmt.Errorf("audit log: %w", context.Cause(ctx))
+// inspect inspects the segments side by side and gives what was found in their
+// order.
+func (v *verification) inspect(ctx context.Context, list []int64) func(func(*inspection) bool) {
+	return func(yield func(*inspection) bool) {
+		ahead := make(chan chan *inspection, max(runtime.GOMAXPROCS(0)-1, 1))
+		go func() {
+			defer close(ahead)
+			for i, first := range list {
+				found := make(chan *inspection, 1)
+				select {
+				case ahead <- found:
+				case <-ctx.Done():
+					return
+				}
+				end := int64(-1)
+				if i+1 < len(list) {
+					end = list[i+1]
+				}
+				go func() { found <- inspect(ctx, v, first, end) }()
+			}
+		}()
+		for found := range ahead {
+			if !yield(<-found) {
+				return
 			}
 		}
+		if err := ctx.Err(); err != nil {
+			yield(&inspection{err: fmt.Errorf("audit log: %w", context.Cause(ctx))})
+		}
 	}
-	if v.problem != nil || whole == info.Size() {
-		return nil
-	}
-	uncovered := v.good.size
-	if !last {
-		v.fail(uncovered, in.n+1, "segment ends within a batch: the records of its end are missing, or no checkpoint covers them")
-		return nil
-	}
-	v.torn = info.Size() - whole
-	if len(v.batch) > 0 && in.off == info.Size() {
-		v.fail(uncovered, v.batch[0].line, "no checkpoint covers the record: it was added without the key, or its write died at exactly this byte; "+
-			"it was never acknowledged, and the next append cuts it off")
-	}
-	v.tree.set(&v.good)
-	v.batch = v.batch[:0]
-	return nil
 }
 
-func (v *verification) line(line []byte, n int) {
+func (v *verification) fail(index int64, file string, line int, format string, args ...any) {
+	if v.problem == nil {
+		v.problem = &Problem{Index: index, File: file, Line: line, Reason: fmt.Sprintf(format, args...)}
+	}
+}
+
+// take takes in the next segment.
+func (v *verification) take(s *inspection) {
+	if !v.follows(s) {
+		return
+	}
+	v.takeKey(s)
+	if v.problem != nil {
+		return
+	}
+	v.good.set(&s.good)
+	v.checkpoints += s.checkpoints
+	v.signed = v.signed || s.checkpoints > 0 && s.key == v.auth.text
+	v.torn = s.torn
+	v.bodies.join(&s.bodies)
+	for _, id := range s.ended {
+		delete(v.open, id)
+	}
+	for id, index := range s.open {
+		if len(v.open) < maxOpen {
+			v.open[id] = index
+		}
+	}
+	v.meet(s)
+	if v.problem == nil {
+		v.problem = s.problem
+	}
+	v.next = s.next
+}
+
+// follows reports whether a segment goes on where the one before it has ended.
+func (v *verification) follows(s *inspection) bool {
+	size := v.good.size
 	switch {
-	case n == 1:
-		begin, err := parseTreeLine(line)
-		if err != nil {
-			v.fail(v.tree.size, n, "%v", err)
-		} else if !begin.equal(&v.tree) {
-			v.fail(v.tree.size, n, "tree at the beginning of the segment does not fit the records before it")
-		}
-	case len(line) == 0:
-		v.fail(v.tree.size, n, "line is empty")
-	case line[0] == '{':
-		v.record(line, n)
-	case line[0] == '"':
-		v.checkpoint(line, n)
-	case isBodyLine(line):
-		v.body(line, n)
-	case line[0] == '[':
-		tag, _, leaves, err := parseArrayLine(line)
-		if err != nil || tag != tagLeaves || len(leaves) != len(v.batch) || v.leaves != nil {
-			v.fail(v.good.size, n, "line is not the hashes of the records before it")
-			return
-		}
-		v.leaves = leaves
+	case s.first == size:
+	case size == 0 && v.keys == nil: // moved away, if a record says so
+		v.archived = s.first
+	case s.first < size:
+		v.fail(size, s.file, 0, "segment overlaps the one before it")
+		return false
 	default:
-		v.fail(v.tree.size, n, "line is neither a record, a checkpoint, a tree nor leaves")
+		v.fail(size, s.file, 0, "records %d to %d are missing: the segment that begins with record %d follows", size, s.first-1, s.first)
+		return false
 	}
+	if s.begun && v.archived != s.first && !s.begin.equal(&v.good) {
+		v.fail(size, s.file, 1, "tree at the beginning of the segment does not fit the records before it")
+		return false
+	}
+	return true
 }
 
-func (v *verification) record(line []byte, n int) {
-	want := v.tree.size
-	var g glance
-	switch err := json.Unmarshal(line, &g); {
-	case v.leaves != nil:
-		v.fail(want, n, "record stands between the hashes of a batch and its checkpoint")
-	case len(v.batch) == maxBatch:
-		v.fail(want, n, "no checkpoint follows %d records", maxBatch)
-	case err != nil:
-		v.fail(want, n, "record cannot be read: it was changed")
-	case g.Index == want+1:
-		v.fail(want, n, "record %d is missing: record %d stands in its place", want, g.Index)
-	case g.Index != want:
-		v.fail(want, n, "record %d stands in the place of record %d: records were moved, added or removed", g.Index, want)
+// takeKey holds the key that a segment is signed with against what the records
+// before say.
+func (v *verification) takeKey(s *inspection) {
+	want := v.next
+	if n := len(v.keys); n > 0 && want == "" {
+		want = v.keys[n-1].Verifier
 	}
-	if v.problem != nil {
+	if want != "" && s.key != want {
+		v.fail(s.first, s.file, 2, "the segment is signed by the key %s, and no record says that it took over from %s", keyName(s.key), keyName(want))
 		return
 	}
-	v.bodies.leaf(want, line)
-	h := tlog.RecordHash(line)
-	v.tree.add(h)
-	v.batch = append(v.batch, leaf{h, n})
-	switch g.Phase {
-	case PhaseIntent:
-		v.open[g.CallID] = lastMoment(g.Time, g.Deadline)
-	case PhaseOutcome:
-		delete(v.open, g.CallID)
+	if n := len(v.keys); n == 0 || v.keys[n-1].Verifier != s.key {
+		v.keys = append(v.keys, Key{s.key, s.first})
 	}
 }
 
-func (v *verification) body(line []byte, n int) {
-	if !v.bodies.body(line) {
-		v.fail(max(v.tree.size-1, 0), n, "its arguments, result, user or message were changed: they are not what the record commits to")
-	}
-}
-
-func (v *verification) checkpoint(line []byte, n int) {
-	first := v.good.size
-	msg, err := parseCheckpointLine(line)
-	if err != nil {
-		v.fail(first, n, "%v", err)
-		return
-	}
-	cp, err := v.auth.parse(msg)
-	root := v.tree.root()
+// finish is for what only the whole log can tell.
+func (v *verification) finish() {
 	switch {
-	case err != nil:
-		v.fail(first, n, "%v", err)
-	case len(v.batch) == 0:
-		v.fail(first, n, "checkpoint covers no record: those before it are missing")
-	case cp.size != v.tree.size:
-		v.fail(first, n, "checkpoint is of %d records where %d stand: records were added or removed", cp.size, v.tree.size)
-	case cp.root != root:
-		v.misfit(n, cp)
-	}
-	v.meet(cp, n)
-	if v.problem != nil {
-		return
-	}
-	v.signatures = append(v.signatures, signature{msg, v.good.clone(), v.file, n, v.batch[0].line})
-	v.good.set(&v.tree)
-	v.checkpoints++
-	v.batch, v.leaves = v.batch[:0], nil
-	if len(v.signatures) == signatureBatch {
-		v.flush()
+	case v.problem != nil:
+	case v.checkpoints > 0 && !v.signed:
+		v.fail(0, "", 0, "the log is not signed with the key %s, but with %s", keyName(v.auth.text), keyName(v.keys[len(v.keys)-1].Verifier))
+	case v.archived > v.bodies.moved():
+		v.fail(v.bodies.moved(), "", 0, "records %d to %d are missing, and no record says that they were moved away", v.bodies.moved(), v.archived-1)
+	default:
+		if index := v.bodies.missing(); index >= 0 {
+			v.fail(index, "", 0, "its arguments, result, user and message are gone, and no record says that they were erased")
+		}
 	}
 }
 
-// meet holds the marks against a checkpoint that fits the lines.
-func (v *verification) meet(cp checkpoint, n int) {
-	if v.problem != nil {
-		return
-	}
+// meet holds the marks against the tree at their size.
+func (v *verification) meet(s *inspection) {
 	for i := range v.marks {
 		m := &v.marks[i]
-		if m.met || m.size > cp.size {
+		root, ok := s.roots[m.size]
+		if m.met || m.bad != "" || !ok {
 			continue
 		}
 		m.met = true
-		if m.checkpoint != cp {
-			v.fail(m.size-1, n, "the %s signs other records: one of the records 0 to %d was replaced by the log's own program after a part was cut off, or by whoever has the key", m.what, m.size-1)
+		if root != m.root {
+			v.fail(m.size-1, s.file, 0, "the %s signs other records: one of the records 0 to %d was replaced by the log's own program after a part was cut off, or by whoever has the key", m.what, m.size-1)
 		}
 	}
-}
-
-// misfit names the record of the batch that was changed: by the leaves, if they
-// are those that the checkpoint signs; else it is the batch as a whole.
-func (v *verification) misfit(n int, cp checkpoint) {
-	first := v.good.size
-	t := v.good.clone()
-	for _, h := range v.leaves {
-		t.add(h)
-	}
-	if t.size == cp.size && t.root() == cp.root {
-		i := 0
-		for v.batch[i].hash == v.leaves[i] { // the roots differ, so one of them does
-			i++
-		}
-		v.fail(first+int64(i), v.batch[i].line, "record was changed: its hash is not the one that the checkpoint signs")
-		return
-	}
-	if len(v.batch) == 1 {
-		v.fail(first, v.batch[0].line, "record, or the checkpoint behind it in line %d, was changed: its hash is not the one that the checkpoint signs", n)
-		return
-	}
-	v.fail(first, v.batch[0].line, "one of the records %d to %d, or the checkpoint behind them in line %d, was changed", first, v.tree.size-1, n)
 }
 
 // beside holds the log against what is kept beside the segments.
-func (v *verification) beside(dir string, headErr error) error {
+func (v *verification) beside() error {
 	size := v.good.size
 	for _, m := range v.marks {
-		if m.size > size {
-			v.file = m.file
-			v.fail(size, 0, "records %d to %d are missing from the end: the %s covers them", size, m.size-1, m.what)
+		switch err := v.signedByUs(m); {
+		case m.bad != "":
+			v.fail(size, m.file, 0, "%s", m.bad)
+		case err != nil:
+			v.fail(size, m.file, 0, "%s: %v: it was changed, or is of another log", m.what, err)
+		case m.size > size:
+			v.fail(size, m.file, 0, "records %d to %d are missing from the end: the %s covers them", size, m.size-1, m.what)
 		}
 	}
-	v.file = headName
-	if headErr != nil {
-		v.fail(size, 0, "%v: it was changed, or is of another log; remove it to go on without it", headErr)
-	}
-	names, err := lost(dir)
+	names, err := lost(v.dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		v.file = name
-		h, err := readHeadFile(filepath.Join(dir, name), v.auth)
-		if err != nil {
-			v.fail(size, 0, "%v", err)
+		m := readMark(filepath.Join(v.dir, name), name, name, v.auth)
+		if err := v.signedByUs(m); m.bad != "" || err != nil {
+			v.fail(size, name, 0, "%s%v", m.bad, err)
 			continue
 		}
-		v.fail(h.checkpoint.size, 0, "records up to %d were once acknowledged and then missing from the end; those that now have their indices came later; "+
-			"move the file away when this is cleared up", h.checkpoint.size-1)
+		v.fail(m.size, name, 0, "records up to %d were once acknowledged and then missing from the end; those that now have their indices came later; "+
+			"move the file away when this is cleared up", m.size-1)
 	}
 	return nil
+}
+
+// signedByUs checks a mark's signature with the keys of the log.
+func (v *verification) signedByUs(m mark) error {
+	if m.bad != "" {
+		return nil
+	}
+	err := v.auth.check(m.note)
+	for _, k := range v.keys {
+		if err == nil {
+			return nil
+		}
+		if a, e := newVerifier(k.Verifier); e == nil && a.check(m.note) == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// unknown counts the intents that are past their time.
+func (v *verification) unknown(ctx context.Context, now time.Time) (n int, err error) {
+	r := NewReader(v.dir)
+	defer func() { _ = r.Close() }()
+	var list []int64
+	for _, index := range v.open {
+		list = append(list, index)
+	}
+	slices.Sort(list)
+	for _, index := range list {
+		if err := ctx.Err(); err != nil {
+			return n, fmt.Errorf("audit log: %w", context.Cause(ctx))
+		}
+		raw, err := r.At(index)
+		if errors.Is(err, ErrNoRecord) || errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		if rec, err := raw.Record(); err == nil && now.After(lastMoment(rec.Time, rec.Deadline)) {
+			n++
+		}
+	}
+	return n, nil
 }

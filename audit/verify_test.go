@@ -63,7 +63,9 @@ func TestVerifyNamesWhatDoesNotFit(t *testing.T) {
 			return body(l, 2, func(b []byte) []byte { return bytes.Replace(b, []byte("hello"), []byte("hEllo"), 1) })
 		}, 2, "arguments, result, user or message were changed"},
 		{"the arguments blanked, as an erasure does", func(l [][]byte) [][]byte {
-			return body(l, 9, func(b []byte) []byte { return append(append([]byte(bodyHead), bytes.Repeat([]byte(" "), len(b)-len(bodyHead)-2)...), "]\n"...) })
+			return body(l, 9, func(b []byte) []byte {
+				return append(append([]byte(bodyHead), bytes.Repeat([]byte(" "), len(b)-len(bodyHead)-2)...), "]\n"...)
+			})
 		}, 9, "no record says that they were erased"},
 		{"the arguments removed", func(l [][]byte) [][]byte { return remove(l, recordLine(l, 9)+1) }, 9, "no record says that they were erased"},
 		{"the arguments of another call", func(l [][]byte) [][]byte {
@@ -109,7 +111,7 @@ func TestVerifyNamesWhatDoesNotFit(t *testing.T) {
 		}, 6, "missing from the end"},
 		{"the tail cut between batches", func(l [][]byte) [][]byte { return l[:recordLine(l, 13)] }, 13, "missing from the end"},
 		{"a record added at the end", func(l [][]byte) [][]byte {
-			return append(l, bytes.Replace(bytes.Clone(l[1]), []byte(`"index":0`), []byte(`"index":14`), 1))
+			return append(l, bytes.Replace(bytes.Clone(l[recordLine(l, 0)]), []byte(`"index":0`), []byte(`"index":14`), 1))
 		}, 14, "without the key"},
 		{"a record added in the middle", func(l [][]byte) [][]byte {
 			i := recordLine(l, 4)
