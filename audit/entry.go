@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"time"
+
+	"toolvault/audit/words"
 )
 
 // The statuses that are not an outcome.
@@ -31,23 +33,50 @@ type Filter struct {
 	Agent, User, Service             string
 	Tool                             string // or the name of an event: credential.revoked
 	CallID, ToolCallID, CredentialID string
+	CorrelationID                    string
 	Outcome                          string    // an Entry's Status
+	Text                             string    // all its words must be in the arguments, result, message, user or account label
 	Since, Until                     time.Time // Since is included, Until is not
+	Before                           int64     // an Entry's Index, which is not included; 0: all. For going on where a page ended
 	Limit                            int       // 0: no limit
 
 	below int64 // only records before this index; 0: all
 }
 
-func (f *Filter) match(e *Entry) bool {
+// Match reports whether f selects an entry, Limit aside.
+func (f *Filter) Match(e *Entry) bool {
 	for _, c := range [...][2]string{
 		{f.Agent, e.Agent}, {f.User, e.User}, {f.Service, e.Service}, {f.Tool, cmp.Or(e.Tool, e.Event)},
-		{f.CallID, e.CallID}, {f.ToolCallID, e.ToolCallID}, {f.CredentialID, e.CredentialID}, {f.Outcome, e.Status},
+		{f.CallID, e.CallID}, {f.ToolCallID, e.ToolCallID}, {f.CredentialID, e.CredentialID}, {f.CorrelationID, e.CorrelationID}, {f.Outcome, e.Status},
 	} {
 		if c[0] != "" && c[0] != c[1] {
 			return false
 		}
 	}
-	return (f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
+	return (f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until)) &&
+		(f.Before == 0 || e.Index < f.Before) && (f.Text == "" || e.says(words.Of(f.Text)))
+}
+
+// says reports whether all of some words are in what was said.
+func (e *Entry) says(wanted []string) bool {
+	missing := len(wanted)
+	found := make([]bool, len(wanted))
+	take := func(word []byte) {
+		for i, w := range wanted {
+			if !found[i] && string(word) == w {
+				found[i] = true
+				missing--
+			}
+		}
+	}
+	var s words.Splitter
+	for _, text := range [...]string{e.User, e.Message, e.AccountLabel} {
+		s.Text([]byte(text), take)
+	}
+	for _, raw := range [...]json.RawMessage{e.Arguments, e.Result} {
+		s.JSON(raw, take)
+	}
+	return missing == 0
 }
 
 // needles are texts of which each must be in one of the lines of an entry that f
@@ -56,7 +85,7 @@ func (f *Filter) needles() [][]byte {
 	var list [][]byte
 	for _, c := range [...][2]string{
 		{"agent", f.Agent}, {"user", f.User}, {"service", f.Service}, {"", f.Tool},
-		{"call_id", f.CallID}, {"tool_call_id", f.ToolCallID}, {"credential_id", f.CredentialID},
+		{"call_id", f.CallID}, {"tool_call_id", f.ToolCallID}, {"credential_id", f.CredentialID}, {"correlation_id", f.CorrelationID},
 	} {
 		if c[1] == "" {
 			continue

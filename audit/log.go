@@ -60,8 +60,9 @@ type Log struct {
 
 	mu     sync.Mutex
 	queue  []*request
+	want   int // how long the queue must be for the committer to be woken
 	closed bool
-	kick   chan struct{} // holds one token while there may be something in queue
+	kick   chan struct{} // holds one token while the queue may be long enough
 	done   chan struct{} // closed when the committer has ended
 }
 
@@ -176,8 +177,11 @@ func (l *Log) do(ctx context.Context, record encoded) (Receipt, error) {
 		return Receipt{}, ErrClosed
 	}
 	l.queue = append(l.queue, req)
+	enough := len(l.queue) >= l.want
 	l.mu.Unlock()
-	l.wake()
+	if enough {
+		l.wake()
+	}
 	select {
 	case r := <-req.reply:
 		return r.receipt, r.err
@@ -196,10 +200,28 @@ func (l *Log) wake() {
 	}
 }
 
+// await gives the queue a moment to become so long.
+func (l *Log) await(n int, moment time.Duration) {
+	l.mu.Lock()
+	l.want = n
+	enough := len(l.queue) >= n || l.closed
+	l.mu.Unlock()
+	if enough {
+		return
+	}
+	t := time.NewTimer(moment)
+	defer t.Stop()
+	select {
+	case <-l.kick:
+	case <-t.C:
+	}
+}
+
 // take removes the next batch from the queue.
 func (l *Log) take() (batch []*request, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.want = 0
 	n, bytes := 0, 0
 	for _, req := range l.queue {
 		if n == maxBatch || bytes > maxBatchBytes {

@@ -143,7 +143,7 @@ func (q *scanBack) entry(r, outcome Raw) {
 		q.done = true
 		return
 	}
-	if q.filter.match(&e) {
+	if q.filter.Match(&e) {
 		q.list = append(q.list, e)
 		q.done = q.filter.Limit > 0 && len(q.list) >= q.filter.Limit
 	}
@@ -164,7 +164,7 @@ func (q *scanBack) orphans() {
 	var rest []Entry
 	for _, r := range q.outcomes {
 		e, err := Join(r, Raw{}, q.now)
-		if err == nil && q.filter.match(&e) {
+		if err == nil && q.filter.Match(&e) {
 			rest = append(rest, e)
 		}
 	}

@@ -38,6 +38,7 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 		}
 	}
 	c.tick(&c.ms.Result)
+	c.stopped(result.Failure)
 
 	// The outcome is written even if the caller has gone: what happened, happened.
 	r := c.record(audit.PhaseCall)
@@ -47,13 +48,16 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 	c.outcome(&r, result)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeAllowance)
 	defer cancel()
-	if f := c.append(ctx, r); f != nil {
+	f := c.append(ctx, r)
+	c.traceOutcome(f)
+	if f != nil {
 		f.Message = "The audit log cannot be written, so the answer is withheld. Tell the operator; nothing else will help."
 		if c.intended {
 			f.Message = "The call was made, but its outcome could not be written to the audit log, so it is not shown; it stands there as unknown. Check the result in the service before you try again, and tell the operator."
 		}
 		result = Result{CallID: c.callID, Failure: f, Text: f.Message}
 	}
+	c.charge(ctx, result)
 	result.Account = c.acted()
 	outcome := "ok"
 	if result.Failure != nil {
@@ -63,7 +67,8 @@ func (c *passage) answer(ctx context.Context, out any, failure *fault.Error) Res
 	if c.bound != nil {
 		tool = c.bound.schema.Name
 	}
-	c.g.Observe(tool, outcome, c.g.Now().Sub(c.start))
+	c.describe(outcome)
+	c.g.Observe(Observed{Tool: tool, Outcome: outcome, Elapsed: c.g.Now().Sub(c.start), Trace: c.call.Trace})
 	return result
 }
 

@@ -52,6 +52,7 @@ func (c *passage) recognise(ctx context.Context) *fault.Error {
 	if c.call.RequestState == "" {
 		return nil
 	}
+	defer c.step("question")
 	if c.g.States == nil { // who makes none has given none
 		return c.stateFault(&requeststate.RefusedError{Why: requeststate.ErrForeign})
 	}
@@ -69,6 +70,7 @@ func (c *passage) resume(ctx context.Context) *fault.Error {
 	if c.state == nil {
 		return nil
 	}
+	defer c.step("question")
 	if err := c.g.States.Use(ctx, c.state, c.callID); err != nil {
 		return c.stateFault(err)
 	}

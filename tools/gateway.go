@@ -14,6 +14,7 @@ import (
 	"toolvault/schemas"
 	"toolvault/tools/fault"
 	"toolvault/tools/idempotency"
+	"toolvault/tools/limits"
 	"toolvault/tools/requeststate"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -46,7 +47,7 @@ type Log interface {
 	Append(context.Context, audit.Record) (audit.Receipt, error)
 }
 
-// Options is what a gateway is made of. All of it is required but Ledger,
+// Options is what a gateway is made of. All of it is required but Budgets, Ledger,
 // Consent, States, Patience, Observe and Timeout.
 type Options struct {
 	Services []Service
@@ -58,6 +59,7 @@ type Options struct {
 	Active   func(agent string) bool // known, and not suspended
 	Now      func() time.Time
 	Logger   *slog.Logger
+	Budgets  *limits.Budgets      // of agents; nil: there are no limits
 	Ledger   *idempotency.Ledger  // of writes with an idempotency key; nil: keys are ignored
 	Consent  Consent              // of people, for grants that are missing; nil: nobody can be asked
 	States   *requeststate.States // of questions to clients; nil: none can be asked that needs one
@@ -66,8 +68,8 @@ type Options struct {
 	// give it, at most half of its time; 0: not at all.
 	Patience time.Duration
 
-	Timeout time.Duration                               // of one call; 0 means DefaultTimeout
-	Observe func(tool, outcome string, d time.Duration) // for metrics
+	Timeout time.Duration  // of one call; 0 means DefaultTimeout
+	Observe func(Observed) // for metrics
 }
 
 // Gateway is the path of a call. It is safe for concurrent use.
@@ -85,7 +87,7 @@ func NewGateway(o Options) (*Gateway, error) {
 		o.Timeout = DefaultTimeout
 	}
 	if o.Observe == nil {
-		o.Observe = func(string, string, time.Duration) {}
+		o.Observe = func(Observed) {}
 	}
 	g := &Gateway{Options: o}
 	g.SetPolicies(nil)
@@ -108,14 +110,19 @@ func (g *Gateway) Call(ctx context.Context, id auth.Identity, call Call) Result 
 	defer cancel()
 
 	out, failure := c.run(ctx)
+	c.stopped(failure)
 	failure = c.ask(ctx, failure) // would a person's consent mend it?
 	return c.settle(ctx, c.answer(ctx, out, failure))
 }
 
 // run is the list in design.md, one step a line.
 func (c *passage) run(ctx context.Context) (any, *fault.Error) {
-	if err := c.find(); err != nil { // which tool is it?
+	unknown := c.find()                  // which tool is it?
+	if err := c.count(ctx); err != nil { // may it call at all?
 		return nil, err
+	}
+	if unknown != nil {
+		return nil, unknown
 	}
 	if err := c.validate(); err != nil { // is it well formed?
 		return nil, err
@@ -133,6 +140,9 @@ func (c *passage) run(ctx context.Context) (any, *fault.Error) {
 		return nil, err
 	}
 	if err := c.resolve(ctx); err != nil { // with what?
+		return nil, err
+	}
+	if err := c.afford(ctx); err != nil { // is there any left to write, to read?
 		return nil, err
 	}
 	if err := c.intend(ctx); err != nil { // write the intent, if it changes something
@@ -173,8 +183,12 @@ func (g *Gateway) Missing(id auth.Identity, call Call) (string, bool) {
 // and returns its call id.
 func (g *Gateway) Denied(ctx context.Context, id auth.Identity, call Call, needed string) string {
 	c := g.begin(id, call)
-	if err := c.find(); err != nil {
-		return c.answer(ctx, nil, err).CallID
+	unknown := c.find()
+	if c.count(ctx) != nil { // it is refused whether there is any left or not
+		c.rule = ""
+	}
+	if unknown != nil {
+		return c.answer(ctx, nil, unknown).CallID
 	}
 	return c.answer(ctx, nil, c.beyond(needed)).CallID
 }

@@ -16,6 +16,7 @@ import (
 	"toolvault/schemas"
 	"toolvault/tools/fault"
 	"toolvault/tools/idempotency"
+	"toolvault/tools/limits"
 	"toolvault/tools/requeststate"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -40,6 +41,8 @@ type passage struct {
 	label    string // what the service calls the account
 	need     scope.Need
 	rule     string
+	toll     *limits.Toll // what the call counts against; nil: nothing
+	paid     limits.Paid  // the write, to be given back if none was made
 	decl     vault.Declaration
 	cred     *vault.Credential
 	client   *upstream.Client
@@ -70,6 +73,7 @@ func (g *Gateway) begin(id auth.Identity, call Call) *passage {
 func (c *passage) tick(step *float64) {
 	now := c.g.Now()
 	*step += millis(now.Sub(c.lap))
+	c.traceStep(step, now)
 	c.lap = now
 }
 
@@ -226,6 +230,7 @@ func (c *passage) append(ctx context.Context, r audit.Record) *fault.Error {
 
 func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 	defer c.tick(&c.ms.Tool)
+	c.call.Trace.Open(stepTool, c.lap)
 	defer func() {
 		if p := recover(); p != nil {
 			// The value may hold a secret or an argument; the stack does not.
@@ -241,6 +246,7 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 	c.client.Permit(c.allows)
 	c.client.Account(c.label)
 	c.client.Report(c.call.Progress)
+	c.client.Trace(c.call.Trace)
 	out, err := c.bound.tool.Run(ctx, c.client, c.args.Raw)
 	if err != nil {
 		return nil, fault.From(err)

@@ -17,6 +17,7 @@ import (
 
 	"toolvault/auth/scope"
 	"toolvault/tools/fault"
+	"toolvault/tools/trace"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
@@ -102,6 +103,7 @@ type Call struct {
 	Through       string          // the tool that stood for it: "call_tool"; empty: none
 	ToolCallID    string          // the client's id for the call
 	CorrelationID string          // trace id
+	Trace         *trace.Trace    // what the call records of itself; nil: nothing. Whoever made it ends it
 	Client        ClientInfo
 	Transport     string // "http" or "stdio"
 

@@ -19,6 +19,7 @@ type whoami struct {
 	Tools        int           `json:"tools"`                // that it may call
 	Services     []heldService `json:"services"`
 	NotConnected []string      `json:"not_connected,omitempty"` // services without a credential for it
+	Limits       []heldLimit   `json:"limits,omitempty"`        // that hold for it
 	Note         string        `json:"note,omitempty"`
 }
 
@@ -75,6 +76,9 @@ func (w whoami) Text() string {
 	if len(w.NotConnected) > 0 {
 		b.WriteString("Not connected: " + strings.Join(w.NotConnected, ", ") + "\n")
 	}
+	for _, l := range w.Limits {
+		b.WriteString("Limit of " + l.text + "\n")
+	}
 	b.WriteString(w.Note)
 	return strings.TrimRight(b.String(), "\n")
 }
@@ -130,6 +134,11 @@ func (c *passage) whoami(ctx context.Context) (any, error) {
 			w.Services = append(w.Services, h)
 		}
 	}
+	held, err := c.limited(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.Limits = held
 	var notes []string
 	if len(w.NotConnected) > 0 {
 		notes = append(notes, "For a service that is not connected an admin has to register a credential in the config file.")

@@ -89,6 +89,7 @@ type Vault struct {
 	lately    lately
 	refusals  sync.Map // id of a credential from outside the vault that its service refuses → true
 	usage     usage
+	lookups   lookups
 	ahead     ahead
 	slots     slots // of token endpoints
 	behind    slots // of those, what the background may take

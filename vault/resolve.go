@@ -36,6 +36,7 @@ func (v *Vault) Resolve(ctx context.Context, d Declaration) (*Credential, error)
 
 func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Credential, error) {
 	r, hit := v.cache.get(name)
+	v.lookups.count(hit)
 	s, version, err := Stored{}, r.version, error(nil)
 	if hit {
 		s, err = v.open(name, r)

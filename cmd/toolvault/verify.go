@@ -182,30 +182,6 @@ func progress(w io.Writer) func(int64) {
 	}
 }
 
-func auditKeyCommand() *cobra.Command {
-	var p place
-	cmd := &cobra.Command{
-		Use:   "key",
-		Short: "Print the key that the log's signatures are checked with",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			e, err := p.evidence(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = e.Close() }()
-			key, err := e.Key()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
-			return err
-		},
-	}
-	p.flags(cmd)
-	return cmd
-}
-
 // evidence opens for reading only what a log is held against.
 func (p *place) evidence(ctx context.Context) (*app.Evidence, error) {
 	e, err := app.OpenEvidence(ctx, app.Options{Data: p.data, Config: p.config, Logger: newLogger(os.Stderr, slog.LevelWarn)})

@@ -51,7 +51,7 @@ func parseBatch(data []byte, toolCallIDs []string) (messages []*message, errs []
 
 // serveBatch answers an array over HTTP. A call that lacks a scope refuses all of
 // them, before any is dispatched: the answer is one HTTP status.
-func (h *handler) serveBatch(w http.ResponseWriter, r *http.Request, id auth.Identity, body []byte) {
+func (h *handler) serveBatch(w http.ResponseWriter, r *http.Request, id auth.Identity, body []byte, from arrival) {
 	version := r.Header.Values(mcp.HeaderProtocolVersion)
 	if len(version) > 1 || !batches(r.Header.Get(mcp.HeaderProtocolVersion)) {
 		plainError("This protocol version has no arrays of messages: send them one by one.").write(w)
@@ -67,7 +67,7 @@ func (h *handler) serveBatch(w http.ResponseWriter, r *http.Request, id auth.Ide
 		if errs[i] != nil || !m.request() || m.method != "tools/call" || h.fixture(m.name) {
 			continue
 		}
-		calls[i] = h.newCall(id, m, "http", h.clientOf(m, r), r.Header.Get("Traceparent"))
+		calls[i] = h.newCall(id, m, h.clientOf(m, r), from)
 		if needed, missing := h.Gateway.Missing(id, calls[i]); missing {
 			h.insufficient(w, r, id, m, calls[i], needed)
 			return

@@ -111,32 +111,3 @@ func randomHex(n int) string {
 	rand.Read(b) // never fails (crypto/rand)
 	return hex.EncodeToString(b)
 }
-
-// traceID is the trace id of a traceparent (W3C Trace Context, section 3.2), or
-// empty if that is malformed.
-func traceID(traceparent string) string {
-	const length = 55 // 00-<32>-<16>-<2>
-	if len(traceparent) < length || len(traceparent) > 2*length {
-		return ""
-	}
-	version, id, parent, flags := traceparent[0:2], traceparent[3:35], traceparent[36:52], traceparent[53:55]
-	switch {
-	case traceparent[2] != '-' || traceparent[35] != '-' || traceparent[52] != '-',
-		!lowerHex(version) || !lowerHex(id) || !lowerHex(parent) || !lowerHex(flags),
-		version == "ff",
-		version == "00" && len(traceparent) != length,
-		len(traceparent) > length && traceparent[length] != '-',
-		strings.Trim(id, "0") == "", strings.Trim(parent, "0") == "":
-		return ""
-	}
-	return id
-}
-
-func lowerHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}

@@ -60,13 +60,12 @@ func (c *core) fixture(name string) bool {
 }
 
 // newCall is the call that the message asks for.
-func (c *core) newCall(id auth.Identity, m *message, transport string, by client, traceparent string) tools.Call {
+func (c *core) newCall(id auth.Identity, m *message, by client, from arrival) tools.Call {
 	call := tools.Call{
 		Tool: m.name, Arguments: m.arguments,
-		ToolCallID:    m.toolCallID,
-		CorrelationID: traceID(m.traceparent),
-		Client:        tools.ClientInfo(by),
-		Transport:     transport,
+		ToolCallID: m.toolCallID,
+		Client:     tools.ClientInfo(by),
+		Transport:  from.transport,
 
 		IdempotencyKey: m.key, MalformedKey: m.badKey,
 	}
@@ -79,10 +78,9 @@ func (c *core) newCall(id auth.Identity, m *message, transport string, by client
 	if call.ToolCallID == "" {
 		call.ToolCallID = idText(m.id)
 	}
-	if call.CorrelationID == "" {
-		call.CorrelationID = traceID(traceparent)
-	}
-	if call.CorrelationID == "" {
+	if call.Trace = c.trace(m, from); call.Trace != nil {
+		call.CorrelationID = call.Trace.TraceID()
+	} else {
 		call.CorrelationID = randomHex(16)
 	}
 	return c.Gateway.Direct(id, call)
@@ -90,19 +88,26 @@ func (c *core) newCall(id auth.Identity, m *message, transport string, by client
 
 // call makes a call and returns the answer.
 func (c *core) call(ctx context.Context, id auth.Identity, m *message, call tools.Call) (a answer) {
+	failure := ""
 	defer func() {
 		if p := recover(); p != nil {
-			a = c.crashed(m, p)
+			a, failure = c.crashed(m, p), rpcFailure(call.Trace, mcp.INTERNAL_ERROR)
 		}
+		call.Trace.End(c.now(), failure)
 	}()
 	result := c.Gateway.Call(ctx, id, call)
+	if result.Failure != nil {
+		failure = toolFailure
+	}
 	if hint, unknown := c.unknown(id, call.Tool, result.Failure); unknown {
 		if call.Through == "" {
+			failure = rpcFailure(call.Trace, mcp.INVALID_PARAMS)
 			return unknownTool(m, hint, result.CallID)
 		}
 		return c.result(m, tools.Result{CallID: result.CallID, Failure: unheardOf(hint)})
 	}
 	if result.BadState {
+		failure = rpcFailure(call.Trace, mcp.INVALID_PARAMS)
 		return rpcError(m, statusOf(m, mcp.INVALID_PARAMS), mcp.INVALID_PARAMS, result.Failure.Message, map[string]any{"call_id": result.CallID})
 	}
 	if question, ok := c.ask(m, result); ok {

@@ -101,10 +101,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveMCP is the MCP endpoint. Who calls is settled before anything is read.
 func (h *handler) serveMCP(w http.ResponseWriter, r *http.Request) {
+	from := h.arrived(r)
 	id, ok := h.authenticate(w, r)
 	if !ok {
 		return
 	}
+	from = h.known(from)
 	if r.Method != http.MethodPost {
 		// There is no stream to listen to and no session to end: a server without
 		// either answers 405 in every version.
@@ -120,7 +122,7 @@ func (h *handler) serveMCP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
-		h.serveBatch(w, r, id, body)
+		h.serveBatch(w, r, id, body, from)
 		return
 	}
 	m, err := parse(body, h.ToolCallIDKeys)
@@ -132,11 +134,11 @@ func (h *handler) serveMCP(w http.ResponseWriter, r *http.Request) {
 		a.write(w)
 		return
 	}
-	h.serve(w, r, id, m)
+	h.serve(w, r, id, m, from)
 }
 
 // serve answers one message that has passed every check of its form.
-func (h *handler) serve(w http.ResponseWriter, r *http.Request, id auth.Identity, m *message) {
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, id auth.Identity, m *message, from arrival) {
 	switch {
 	case !m.request():
 		// No notification changes anything here, and no request of ours waits for
@@ -146,12 +148,12 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, id auth.Identity
 		w.WriteHeader(http.StatusAccepted)
 	case m.method == "tools/call" && !h.fixture(m.name):
 		m.asks = m.mayAsk(sessionElicits(r.Header.Get(mcp.HeaderSessionID)))
-		call := h.newCall(id, m, "http", h.clientOf(m, r), r.Header.Get("Traceparent"))
+		call := h.newCall(id, m, h.clientOf(m, r), from)
 		if needed, missing := h.Gateway.Missing(id, call); missing {
 			h.insufficient(w, r, id, m, call, needed)
 			return
 		}
-		stream := newStream(w, r, m)
+		stream := newStream(w, r, m, h.Streaming)
 		call.Progress = stream.progress()
 		stream.end(h.call(r.Context(), id, m, call))
 	case m.method == "tools/list":
@@ -194,6 +196,7 @@ func (h *handler) insufficient(w http.ResponseWriter, r *http.Request, id auth.I
 	if h.Denied != nil {
 		data["call_id"] = h.Denied(r.Context(), id, call, needed)
 	}
+	call.Trace.End(h.now(), rpcFailure(call.Trace, mcp.INVALID_REQUEST))
 	text := "This call needs the scope " + needed + ", which the token does not grant. Get a token with that scope."
 	h.resource.refuse(w, r, http.StatusForbidden,
 		challenge{code: "insufficient_scope", description: "The call needs the scope " + needed, scope: needed},

@@ -21,6 +21,7 @@ const (
 	metaClientInfo      = "io.modelcontextprotocol/clientInfo"
 	metaCapabilities    = "io.modelcontextprotocol/clientCapabilities"
 	metaTraceparent     = "traceparent"
+	metaTracestate      = "tracestate"
 	metaProgressToken   = "progressToken"
 
 	metaIdempotencyKey      = "toolvault/idempotency-key"
@@ -51,6 +52,7 @@ type message struct {
 	capabilities bool   // the client's capabilities are there, as an object
 	elicits      bool   // they have URL mode elicitation
 	traceparent  string
+	tracestate   string
 	toolCallID   string          // the first of the configured keys that is there
 	rank         int             // its place among them, from 1
 	key          string          // the idempotency key
@@ -234,6 +236,8 @@ func (r *reader) meta(key string) error {
 		r.m.elicits = elicitsURLs(value)
 	case metaTraceparent:
 		r.m.traceparent, _ = asString(value)
+	case metaTracestate:
+		r.m.tracestate, _ = asString(value)
 	case metaProgressToken:
 		if checkID(value) == nil {
 			r.m.progress = value

@@ -65,10 +65,11 @@ type stream struct {
 	may    bool // the client has asked, and takes streams
 	open   bool
 	broken bool // the client does not read
+	told   func(change int)
 }
 
-func newStream(w http.ResponseWriter, r *http.Request, m *message) *stream {
-	return &stream{w: w, m: m, may: m.progress != nil && takesStreams(r.Header.Values("Accept"))}
+func newStream(w http.ResponseWriter, r *http.Request, m *message, told func(change int)) *stream {
+	return &stream{w: w, m: m, told: told, may: m.progress != nil && takesStreams(r.Header.Values("Accept"))}
 }
 
 func takesStreams(accept []string) bool {
@@ -93,6 +94,9 @@ func (s *stream) event(body []byte, within time.Duration) {
 	}
 	if !s.open {
 		s.open = true
+		if s.told != nil {
+			s.told(1)
+		}
 		h := s.w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
@@ -116,4 +120,7 @@ func (s *stream) end(a answer) {
 		return
 	}
 	s.event(a.body, answerWrite)
+	if s.told != nil {
+		s.told(-1)
+	}
 }

@@ -228,7 +228,7 @@ func (s *stdio) start(calls, others context.Context, m *message) {
 		defer cancel()
 		var a *answer
 		if isCall {
-			call := s.newCall(s.id, m, "stdio", s.clientOf(m), "")
+			call := s.newCall(s.id, m, s.clientOf(m), s.read())
 			call.Progress = s.progress(ctx, m)
 			done := s.call(ctx, s.id, m, call)
 			a = &done
@@ -274,7 +274,7 @@ func (s *stdio) handleBatch(calls, others context.Context, data []byte) {
 	made := make([]tools.Call, len(messages))
 	for i, m := range messages {
 		if errs[i] == nil && m.request() && m.method == "tools/call" && !s.fixture(m.name) {
-			made[i] = s.newCall(s.id, m, "stdio", s.clientOf(m), "")
+			made[i] = s.newCall(s.id, m, s.clientOf(m), s.read())
 		}
 	}
 	s.work.Go(func() {

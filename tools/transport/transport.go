@@ -19,6 +19,7 @@ import (
 	"toolvault/auth"
 	"toolvault/schemas"
 	"toolvault/tools"
+	"toolvault/tools/trace"
 )
 
 // Gateway is where calls go.
@@ -96,6 +97,12 @@ type Options struct {
 	// Denied records a call that lacks a scope and was refused before dispatch,
 	// and returns its call id; may be nil.
 	Denied func(ctx context.Context, id auth.Identity, call tools.Call, needed string) (callID string)
+
+	// Tracer records calls; nil: none is recorded.
+	Tracer *trace.Tracer
+	// Streaming is told of each stream of events that begins (1) and ends (-1); may
+	// be nil.
+	Streaming func(change int)
 
 	// Broker gives agents their own credentials; nil: there is no such path.
 	Broker Broker

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/trace"
 )
 
 const (
@@ -44,6 +45,7 @@ type Pool struct {
 	limits    *limits
 	unlimited bool
 	waited    func(service string, d time.Duration) // may be nil
+	heard     func(Exchange)                        // may be nil
 }
 
 // Option changes a pool.
@@ -82,11 +84,13 @@ type Client struct {
 	health   *health
 	stats    Stats
 	renewed  bool
+	resent   int  // which repetition the next request is; 0: none
 	streamed bool // the caller has seen a part of the answer: it cannot be asked for again
 	mask     func(string) string
 	allows   func(scope string) bool
 	account  string
 	report   func(done, total float64, message string)
+	trace    *trace.Trace
 }
 
 // Client returns a client for one call.
@@ -136,6 +140,7 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 		}
 		if attempt > 1 {
 			c.stats.Retries++
+			c.resent = attempt - 1
 		}
 		if !req.Read {
 			c.stats.Writes++ // before it is made: a panic on the way undoes nothing
@@ -175,8 +180,12 @@ func (c *Client) once(ctx context.Context, req *Request, out any) *fault.Error {
 	var f *fault.Error
 	for n := 0; ; n++ {
 		start := time.Now()
+		out := c.trace.Request(h.Method, start)
+		out.Inject(h.Header)
 		r, f = c.exchange(h, req)
-		c.stats.Millis += float64(time.Since(start).Microseconds()) / 1000
+		end := time.Now()
+		c.stats.Millis += float64(end.Sub(start).Microseconds()) / 1000
+		c.exchanged(out, h, start, end, f)
 		if f != nil || r == nil {
 			return f
 		}

@@ -52,7 +52,10 @@ func (c *Client) spend(ctx context.Context, req *Request) *fault.Error {
 	if c.pool.waited != nil {
 		c.pool.waited(c.endpoint.Service, wait)
 	}
-	if err := c.pool.wait(ctx, wait); err != nil {
+	began := time.Now()
+	err := c.pool.wait(ctx, wait)
+	c.trace.Step("wait for the rate limit", began, time.Now())
+	if err != nil {
 		f := fault.From(err)
 		f.NotSent = true
 		return f

@@ -29,7 +29,10 @@ func (c *Client) again(ctx context.Context, req *Request, f *fault.Error, attemp
 			return false, nil
 		}
 		c.renewed = true
-		return c.cred.Renew(ctx)
+		began := time.Now()
+		fresh, err := c.cred.Renew(ctx)
+		c.trace.Step("renew the credential", began, time.Now())
+		return fresh, err
 	}
 	if !f.Retryable || !req.Read && !f.NotSent {
 		return false, nil
@@ -38,7 +41,10 @@ func (c *Client) again(ctx context.Context, req *Request, f *fault.Error, attemp
 	if wait > patience(ctx) {
 		return false, nil // the caller can plan better with the answer than without
 	}
-	if err := c.pool.wait(ctx, wait); err != nil {
+	began := time.Now()
+	err := c.pool.wait(ctx, wait)
+	c.trace.Step("wait before the next attempt", began, time.Now())
+	if err != nil {
 		return false, fault.From(err)
 	}
 	return true, nil

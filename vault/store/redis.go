@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,16 +39,15 @@ type redisStore struct {
 // OpenRedis connects to Redis; redisOptions documents the URL. If none of the
 // hosts answers, the error wraps ErrUnavailable and names them.
 func OpenRedis(ctx context.Context, url string) (Store, error) {
-	o, extra, err := redisOptions(url)
+	client, where, extra, err := redisClient(url)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("storage url: %w", err)
 	}
-	redis.SetLogger(quiet{}) // its own writes to stderr, past every setting of ours
 	s := &redisStore{
-		client:   redis.NewUniversalClient(o),
+		client:   client,
 		names:    namesOf(extra.namespace),
 		replicas: extra.replicas,
-		where:    "redis at " + strings.Join(o.Addrs, ", "),
+		where:    where,
 		closed:   make(chan struct{}),
 	}
 	s.orphans = orphans{release: s.release, closed: s.closed, all: map[orphan]time.Time{}}

@@ -40,7 +40,7 @@ func namesOf(namespace string) redisNames {
 // second meaning there.
 func checkNamespace(name string) error {
 	if name == "" || len(name) > 32 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		return errors.New("storage url: a namespace has 1 to 32 of a-z, 0-9 and -, e.g. ?namespace=staging")
+		return errors.New("a namespace has 1 to 32 of a-z, 0-9 and -, e.g. ?namespace=staging")
 	}
 	return nil
 }

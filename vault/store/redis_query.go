@@ -36,13 +36,13 @@ func redisQuery(o *redis.UniversalOptions, query string, secure bool) (redisExtr
 	extra := redisExtra{replicas: -1}
 	q, err := url.ParseQuery(query)
 	if err != nil {
-		return extra, errors.New("storage url: what stands behind the ? cannot be read")
+		return extra, errors.New("what stands behind the ? cannot be read")
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	for key, values := range q {
 		value := values[0]
 		if len(values) > 1 {
-			return extra, errors.New("storage url: behind the ? something stands twice")
+			return extra, errors.New("behind the ? something stands twice")
 		}
 		switch key {
 		case "namespace":
@@ -50,12 +50,12 @@ func redisQuery(o *redis.UniversalOptions, query string, secure bool) (redisExtr
 		case "replicas":
 			extra.replicas, err = strconv.Atoi(value)
 			if err != nil || extra.replicas < 0 || extra.replicas > maxReplicas {
-				err = fmt.Errorf("storage url: replicas is a number from 0 to %d", maxReplicas)
+				err = fmt.Errorf("replicas is a number from 0 to %d", maxReplicas)
 			}
 		case "tls":
 			yes, perr := strconv.ParseBool(value)
 			if perr != nil {
-				err = errors.New("storage url: tls is true or false")
+				err = errors.New("tls is true or false")
 			}
 			secure = secure || yes
 		case "tls_ca":
@@ -68,7 +68,7 @@ func redisQuery(o *redis.UniversalOptions, query string, secure bool) (redisExtr
 		case "sentinel_password":
 			o.SentinelPassword = value
 		default:
-			err = errors.New("storage url: behind the ? only namespace, replicas, tls, tls_ca, tls_cert, tls_key, sentinel_username and sentinel_password are known")
+			err = errors.New("behind the ? only namespace, replicas, tls, tls_ca, tls_cert, tls_key, sentinel_username and sentinel_password are known")
 		}
 		if err != nil {
 			return extra, err
@@ -89,7 +89,7 @@ func redisQuery(o *redis.UniversalOptions, query string, secure bool) (redisExtr
 // from another folder.
 func whole(what, path string) error {
 	if !filepath.IsAbs(path) {
-		return fmt.Errorf("storage url: %s is the whole path of a file in PEM, such as /etc/redis/%s.pem", what, what)
+		return fmt.Errorf("%s is the whole path of a file in PEM, such as /etc/redis/%s.pem", what, what)
 	}
 	return nil
 }
@@ -101,22 +101,22 @@ func authorities(path string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("storage url: tls_ca: %w", err)
+		return nil, fmt.Errorf("tls_ca: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("storage url: tls_ca: %s holds no certificate in PEM", path)
+		return nil, fmt.Errorf("tls_ca: %s holds no certificate in PEM", path)
 	}
 	return pool, nil
 }
 
 func ownCertificate(cert, key string) ([]tls.Certificate, error) {
 	if cert == "" || key == "" {
-		return nil, errors.New("storage url: tls_cert and tls_key go together")
+		return nil, errors.New("tls_cert and tls_key go together")
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		return nil, fmt.Errorf("storage url: tls_cert and tls_key: %w", err)
+		return nil, fmt.Errorf("tls_cert and tls_key: %w", err)
 	}
 	return []tls.Certificate{pair}, nil
 }

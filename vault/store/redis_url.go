@@ -46,7 +46,7 @@ func redisOptions(raw string) (*redis.UniversalOptions, redisExtra, error) {
 		o.Password, err = url.PathUnescape(password)
 	}
 	if err != nil {
-		return nil, redisExtra{}, errors.New("storage url: the user or password has a % that begins no escape: write it as %25")
+		return nil, redisExtra{}, errors.New("the user or password has a % that begins no escape: write it as %25")
 	}
 	port := "6379"
 	if scheme == "redis-sentinel" {
@@ -68,21 +68,21 @@ func redisPath(o *redis.UniversalOptions, scheme, path string) error {
 	case "redis-sentinel":
 		o.MasterName, db, _ = strings.Cut(path, "/")
 		if o.MasterName == "" {
-			return errors.New("storage url: redis-sentinel:// needs the name of the master: redis-sentinel://HOST:26379/MASTER")
+			return errors.New("redis-sentinel:// needs the name of the master: redis-sentinel://HOST:26379/MASTER")
 		}
 	case "redis-cluster":
 		if db != "" {
-			return errors.New("storage url: a Redis Cluster has no numbered databases: leave out what follows the hosts")
+			return errors.New("a Redis Cluster has no numbered databases: leave out what follows the hosts")
 		}
 	default:
 		if len(o.Addrs) > 1 {
-			return fmt.Errorf("storage url: %s:// takes one host: for several write redis-sentinel:// or redis-cluster://", scheme)
+			return fmt.Errorf("%s:// takes one host: for several write redis-sentinel:// or redis-cluster://", scheme)
 		}
 	}
 	if db != "" {
 		n, err := strconv.Atoi(db)
 		if err != nil || n < 0 {
-			return errors.New("storage url: the database must be a number, e.g. redis://HOST:6379/0")
+			return errors.New("the database must be a number, e.g. redis://HOST:6379/0")
 		}
 		o.DB = n
 	}
@@ -94,7 +94,7 @@ func hostList(hosts, port string) ([]string, error) {
 	for h := range strings.SplitSeq(hosts, ",") {
 		switch {
 		case h == "":
-			return nil, errors.New("storage url: it names no host, e.g. redis://127.0.0.1:6379/0")
+			return nil, errors.New("it names no host, e.g. redis://127.0.0.1:6379/0")
 		case strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]"): // IPv6 without a port
 			h = net.JoinHostPort(strings.Trim(h, "[]"), port)
 		case !strings.Contains(h, ":"):
@@ -102,7 +102,7 @@ func hostList(hosts, port string) ([]string, error) {
 		}
 		_, p, err := net.SplitHostPort(h)
 		if n, perr := strconv.Atoi(p); err != nil || perr != nil || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("storage url: %q is not HOST:PORT", h)
+			return nil, fmt.Errorf("%q is not HOST:PORT", h)
 		}
 		addrs = append(addrs, h)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,7 +32,9 @@ import (
 	"toolvault/schemas"
 	"toolvault/tools"
 	"toolvault/tools/idempotency"
+	"toolvault/tools/limits"
 	"toolvault/tools/requeststate"
+	"toolvault/tools/trace"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 	"toolvault/vault/connect"
@@ -66,10 +69,13 @@ type App struct {
 	Log      *audit.Log
 	Gateway  *tools.Gateway
 	Ledger   *idempotency.Ledger
+	Budgets  *limits.Budgets
 	Connect  *connect.Connector
 	Redactor *audit.Redactor
 	Metrics  *Metrics
-	Sandbox  *Sandbox // nil unless asked for
+	Sandbox  *Sandbox      // nil unless asked for
+	tracer   *trace.Tracer // nil: no calls are recorded
+	scraped  net.Listener  // of metrics; nil: they have no address of their own
 
 	inForce  atomic.Pointer[config.Config] // what a changed file has put in place of Cfg
 	notifier *notifier
@@ -109,9 +115,13 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	if err := openFolder(a.Dir); err != nil {
 		return nil, err
 	}
+	if err := a.openTracing(); err != nil {
+		return nil, err
+	}
 	if err := a.openStore(ctx, true); err != nil {
 		return nil, err
 	}
+	a.Store = store.Observed(a.Store, a.Metrics.stored)
 	if err := a.openLog(ctx); err != nil {
 		return nil, err
 	}
@@ -216,13 +226,13 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 		Store: records, Keyring: keyring,
 		HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now, Logger: a.Logger, Observe: a.observeVault,
 	})
-	a.pool = upstream.NewPool(nil, upstream.Guarded, upstream.Shared(a.Store, !a.local, a.Logger), upstream.Waited(a.Metrics.limited))
+	a.pool = upstream.NewPool(nil, upstream.Guarded, upstream.Shared(a.Store, !a.local, a.Logger), upstream.Waited(a.Metrics.limited), upstream.Heard(a.Metrics.exchange))
 	a.Ledger = idempotency.New(idempotency.Options{Store: records, Sealer: keyring, Now: time.Now, Logger: a.Logger})
 	if a.Connect, err = a.connector(a.PublicURL(), false); err != nil {
 		return err
 	}
 	a.Gateway, err = tools.NewGateway(tools.Options{
-		Services: services, Schemas: a.schemas, Pool: a.pool, Vault: a.Vault, Log: a.Log, Redactor: a.Redactor, Ledger: a.Ledger,
+		Services: services, Schemas: a.schemas, Pool: a.pool, Vault: a.Vault, Log: timed{a.Log, a.Metrics}, Redactor: a.Redactor, Ledger: a.Ledger, Budgets: a.openBudgets(records),
 		Consent: asking{a}, States: requeststate.New(records, keyring), Patience: patience,
 		Active: func(id string) bool { agent, ok := a.Agents.Get(id); return ok && !agent.Suspended },
 		Now:    time.Now, Logger: a.Logger, Observe: a.Metrics.call,
@@ -265,6 +275,7 @@ func (a *App) apply(cfg *config.Config) error {
 	if err := a.Gateway.SetServices(services); err != nil {
 		return err
 	}
+	a.limit(cfg)
 	a.Gateway.SetPolicies(policies) // before the credentials: none is used under rules that are not its own
 	a.Gateway.SetOffers(a.Offer, offers)
 	a.Vault.Configure(decls, upstream)
@@ -353,8 +364,14 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.Connect.Run(ctx) })
 	g.Go(func() error { return a.Vault.Run(ctx) })
 	g.Go(func() error { return a.keepSealed(ctx) })
+	g.Go(func() error { return a.keepAudit(ctx) })
+	g.Go(func() error { return a.anchor(ctx) })
 	g.Go(func() error { return a.notifier.run(ctx) })
+	if a.tracer != nil {
+		g.Go(func() error { return a.tracer.Run(ctx) })
+	}
 	g.Go(func() error { return a.Ledger.Run(ctx) })
+	g.Go(func() error { return a.Budgets.Run(ctx) })
 	if a.Config != "" && a.Sandbox == nil {
 		g.Go(func() error {
 			return config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, func(cfg *config.Config) { a.reload(ctx, cfg) }, a.keep)

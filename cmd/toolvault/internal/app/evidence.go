@@ -8,8 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"toolvault/audit"
 )
 
 // ErrNoAuditKey is returned by Evidence.Key for a folder without one.
@@ -57,7 +55,7 @@ func (e *Evidence) Key() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return audit.VerifierKey(s.key, s.name)
+	return s.verifier()
 }
 
 // Head is the head that the store keeps of a log, for audit.Verify; nil where it

@@ -26,9 +26,15 @@ func (a *App) heads() heads { return heads{a.Store, a.Keyring} }
 
 const headPrefix = "audit-head/"
 
-// headKey is where the head of a log is kept, by its verifier key.
+// headKey is where the head of a log is kept: by its name, which stays when the
+// key rotates. The logs of an older toolvault have names that others may have
+// too: those by their verifier key.
 func headKey(verifier string) string {
-	sum := sha256.Sum256([]byte(strings.TrimSpace(verifier)))
+	id, _, _ := strings.Cut(strings.TrimSpace(verifier), "+")
+	if strings.Count(id, "/") < 2 {
+		id = strings.TrimSpace(verifier)
+	}
+	sum := sha256.Sum256([]byte(id))
 	return headPrefix + hex.EncodeToString(sum[:])
 }
 

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"toolvault/audit"
 	"toolvault/vault"
 )
 
@@ -107,7 +106,7 @@ func (a *App) resealAuditKey(ctx context.Context) error {
 			return fmt.Errorf("the audit key %s cannot be sealed anew: %w", path, err)
 		}
 	}
-	verifier, err := audit.VerifierKey(s.key, s.name)
+	verifier, err := s.verifier()
 	if err != nil {
 		return err
 	}

@@ -2,16 +2,15 @@ package app
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"toolvault/audit"
 	"toolvault/vault"
+	"toolvault/vault/store"
 )
 
 // AuditDir is the folder of the audit log in a data folder.
@@ -38,7 +37,7 @@ func (a *App) openLog(ctx context.Context) error {
 	if err := a.resealAuditKey(ctx); err != nil {
 		return err
 	}
-	if a.auditKey, err = audit.VerifierKey(signer.key, signer.name); err != nil {
+	if a.auditKey, err = signer.verifier(); err != nil {
 		return err
 	}
 	keeper := keepHeads(a.heads(), a.auditKey, a.Logger)
@@ -53,6 +52,7 @@ func (a *App) openLog(ctx context.Context) error {
 	}
 	a.Log, err = audit.Open(audit.Options{
 		Dir: dir, Key: signer.key, Name: signer.name, Now: time.Now, Logger: a.Logger, Kept: kept, Known: known,
+		Keys: a.auditKeyOf, Erased: a.forgetErased,
 	})
 	if err != nil {
 		return err
@@ -61,48 +61,17 @@ func (a *App) openLog(ctx context.Context) error {
 	return nil
 }
 
-// signer is who signs a log: its key, and the name that stands in every
-// checkpoint. They are sealed together, so that a log keeps its name when the
-// machine gets another one.
-type signer struct {
-	key  ed25519.PrivateKey
-	name string
+// auditUpkeepEvery is how often full segments are sealed and old bodies dropped.
+const auditUpkeepEvery = 5 * time.Minute
+
+// keepAudit keeps the audit log in order until ctx ends.
+func (a *App) keepAudit(ctx context.Context) error {
+	return store.Repeat(ctx, auditUpkeepEvery, func(ctx context.Context) error {
+		return a.Log.Upkeep(ctx, a.config().Audit.Keep)
+	}, a.Logger, "the audit log's upkeep failed; it is tried again")
 }
 
-const signerName, signerVersion = "audit-key", 1
-
-func signerPath(dir string) string { return filepath.Join(dir, "key.sealed") }
-
-// makeAuditKey opens the key that signs this folder's audit log, making one
-// where there is none. It lies beside the log, sealed: each machine has its own.
-func makeAuditKey(dir string, keyring *vault.Keyring) (signer, error) {
-	s, err := readAuditKey(dir, keyring)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return s, err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	sealed, err := keyring.Seal(append(audit.NewKey().Seed(), "toolvault/"+host...), signerName, signerVersion)
-	if err != nil {
-		return signer{}, err
-	}
-	if err := writeNew(signerPath(dir), string(sealed)); err != nil {
-		return signer{}, fmt.Errorf("the audit key %s cannot be made: %w", signerPath(dir), err)
-	}
-	return readAuditKey(dir, keyring) // of two processes one has won
-}
-
-func readAuditKey(dir string, keyring *vault.Keyring) (signer, error) {
-	path := signerPath(dir)
-	sealed, err := os.ReadFile(path)
-	if err != nil {
-		return signer{}, fmt.Errorf("the audit key %s cannot be read: %w", path, bare(err))
-	}
-	text, err := keyring.Open(sealed, signerName, signerVersion)
-	if err != nil || len(text) <= ed25519.SeedSize {
-		return signer{}, fmt.Errorf("the audit key %s does not open with the keys of this store: the log was begun with another store, or this one has lost its data; restore what belongs together, or move the folder %s away, and a new log begins", path, dir)
-	}
-	return signer{ed25519.NewKeyFromSeed(text[:ed25519.SeedSize]), string(text[ed25519.SeedSize:])}, nil
+// forgetErased throws away what was made of records whose bodies are gone.
+func (a *App) forgetErased(spans []audit.Span) error {
+	return nil
 }

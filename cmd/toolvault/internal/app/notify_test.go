@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"toolvault/cmd/toolvault/internal/webhook"
 	"toolvault/vault"
 )
 
@@ -52,7 +53,7 @@ func TestNotices(t *testing.T) {
 	n := newNotifier(slog.New(slog.DiscardHandler))
 	n.wait = func(int) time.Duration { return time.Millisecond }
 	n.tell(notice{State: "broken"}) // nobody is to be told
-	n.hook.Store(&webhook{vault.NewSecret(server.URL + "/hook"), vault.NewSecret("webhook-secret")})
+	n.hook.Store(&webhook.Hook{URL: vault.NewSecret(server.URL + "/hook"), Secret: vault.NewSecret("webhook-secret")})
 	go func() { _ = n.run(t.Context()) }()
 	n.tell(notice{Type: "credential.state", Credential: "hubspot/a", State: "needs_consent", Reason: "refused"})
 	n.tell(notice{Type: "credential.state", Credential: "hubspot/a", State: "ok"})
@@ -89,7 +90,7 @@ func TestNoticesAtTheEnd(t *testing.T) {
 	}))
 	defer server.Close()
 	n := newNotifier(slog.New(slog.DiscardHandler))
-	n.hook.Store(&webhook{url: vault.NewSecret(server.URL)})
+	n.hook.Store(&webhook.Hook{URL: vault.NewSecret(server.URL)})
 	n.tell(notice{Credential: "hubspot/a", State: "needs_consent"})
 	n.tell(notice{Credential: "hubspot/b", State: "ok"})
 	a := &App{notifier: n}
@@ -108,7 +109,7 @@ func TestWebhookURLIsNotLogged(t *testing.T) {
 	var log bytes.Buffer
 	n := newNotifier(slog.New(slog.NewTextHandler(&log, nil)))
 	n.wait = func(int) time.Duration { return 0 }
-	n.hook.Store(&webhook{url: vault.NewSecret("http://127.0.0.1:1/hook-secret-path")})
+	n.hook.Store(&webhook.Hook{URL: vault.NewSecret("http://127.0.0.1:1/hook-secret-path")})
 	n.deliver(t.Context(), notice{Credential: "hubspot/a", State: "broken"})
 	if out := log.String(); strings.Contains(out, "hook-secret-path") || !strings.Contains(out, "could not be delivered") {
 		t.Error(out)

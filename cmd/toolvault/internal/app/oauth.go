@@ -137,6 +137,7 @@ func (a *App) authorizationServers() []string {
 
 // observeOAuth writes what the authorization server did to the audit log.
 func (a *App) observeOAuth(ctx context.Context, e server.Event) error {
+	a.Metrics.token(e)
 	r := audit.Record{
 		Phase: audit.PhaseEvent, Event: "token." + e.Kind, Outcome: "ok", Transport: "http",
 		Agent: e.Agent, Chain: e.Chain, User: a.Redactor.Text(e.User), Admin: a.Redactor.Text(e.Admin), Task: e.Task, TokenID: e.TokenID,

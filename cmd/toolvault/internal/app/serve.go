@@ -24,7 +24,7 @@ const drain = 65 * time.Second
 
 func (a *App) transport() transport.Options {
 	return transport.Options{
-		Gateway: a.Gateway, Auth: a.guard(), Name: "toolvault", Version: a.Version, Instructions: instructions, PublicURL: a.PublicURL(),
+		Gateway: counted{a.Gateway, a.Metrics}, Auth: a.guard(), Tracer: a.tracer, Streaming: a.Metrics.streaming, Name: "toolvault", Version: a.Version, Instructions: instructions, PublicURL: a.PublicURL(),
 		AllowedHosts: a.Cfg.Server.AllowedHosts, AllowedOrigins: a.Cfg.Server.AllowedOrigins,
 		ToolCallIDKeys: a.Cfg.Server.ToolCallIDKeys, Logger: a.Logger, Refused: a.refusals(), Denied: a.Gateway.Denied, Scopes: a.resourceScopes, AuthorizationServers: a.authorizationServers(), Broker: a.Gateway,
 	}
@@ -43,7 +43,7 @@ func (a *App) refusals() func(context.Context, string, *http.Request) {
 	var window time.Time
 	var written, left int
 	return func(ctx context.Context, reason string, r *http.Request) {
-		a.Metrics.refused.Inc()
+		a.Metrics.refused.WithLabelValues(reason).Inc()
 		mu.Lock()
 		if now := time.Now(); now.Sub(window) > time.Second {
 			window, written = now, 0
@@ -87,7 +87,11 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", mcp)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready(store.NewWarner(a.Store, time.Now)))
-	mux.Handle("GET /metrics", a.Metrics.handler())
+	metrics, err := a.metricsHandler()
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET /metrics", metrics)
 	if err := a.signIn(mux); err != nil {
 		return nil, err
 	}
@@ -151,6 +155,9 @@ func (a *App) Bind() (net.Listener, error) {
 	if err := a.exposed(); err != nil {
 		return nil, err
 	}
+	if err := a.bindMetrics(); err != nil {
+		return nil, err
+	}
 	return Bind(a.ListenAddr())
 }
 
@@ -180,12 +187,18 @@ func (a *App) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		ReadTimeout:       60 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    64 << 10,
+		ConnState:         a.Metrics.connected(),
 	}
 	a.serving.Store(true)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	go func() { failed <- a.Run(background) }()
+	go func() {
+		if err := a.serveMetrics(background); err != nil {
+			failed <- err
+		}
+	}()
 	go func() { failed <- srv.Serve(l) }()
 	select {
 	case err := <-failed:

@@ -48,7 +48,7 @@ func (r *reader) agents(items []*node, field func(int) string) {
 }
 
 func (r *reader) agent(n *node, field string, seen *registry) Agent {
-	m := r.mapping(n, field, append([]string{"agentId", "owners", "users", "client", "delegates", "credentials", "tasks", "policy"}, offerKeys...)...)
+	m := r.mapping(n, field, append([]string{"agentId", "owners", "users", "client", "delegates", "credentials", "tasks", "policy", "limits"}, offerKeys...)...)
 	var a Agent
 	id, ok := r.required(m["agentId"], n.at, join(field, "agentId"), "an agent needs an agentId")
 	if ok && !agentID.MatchString(id) {
@@ -81,6 +81,7 @@ func (r *reader) agent(n *node, field string, seen *registry) Agent {
 	a.Credentials = r.credentials(m["credentials"], join(field, "credentials"), id, seen)
 	a.Tasks = r.tasks(m["tasks"], join(field, "tasks"), serviceNames(m["credentials"]), accountsOf(m["credentials"]))
 	a.Offer = r.offer(m, field)
+	a.Limits = r.limits(m["limits"], join(field, "limits"))
 	a.Rules = r.policy(m["policy"], join(field, "policy"), a.ID)
 	return a
 }

@@ -22,6 +22,7 @@ import (
 	"toolvault/auth"
 	"toolvault/auth/scope"
 	"toolvault/tools"
+	"toolvault/tools/limits"
 	"toolvault/vault"
 )
 
@@ -44,15 +45,19 @@ type Known struct {
 
 // Config is a file that has been read and found right.
 type Config struct {
-	Path     string // as it was given; "" for the default
-	Digest   string // SHA-256 of the file, hex; "" for the default
-	Server   Server
-	Storage  Storage
-	Keys     Keys
-	Notify   Notify
-	Services map[string]Service
-	Auth     Auth
-	Agents   []Agent // in the order of the file
+	Path      string // as it was given; "" for the default
+	Digest    string // SHA-256 of the file, hex; "" for the default
+	Server    Server
+	Storage   Storage
+	Keys      Keys
+	Notify    Notify
+	Telemetry Telemetry
+	Audit     Audit
+	Services  map[string]Service
+	Auth      Auth
+	Limits    []limits.Limit // of every agent that has none of its own of the sort
+	Agents    []Agent        // in the order of the file
+	Alerts    Alerts
 
 	dir    string // absolute folder of the file: relative paths begin here
 	places map[string]Position
@@ -66,6 +71,7 @@ type Server struct {
 	AllowedHosts   []string // further values of Host that are answered: "HOST" or "HOST:PORT"
 	AllowedOrigins []string // further values of Origin that are answered: "https://HOST[:PORT]"
 	ToolCallIDKeys []string // keys of _meta that hold the client's own id of a call; empty: the program's list
+	Metrics        Metrics
 }
 
 // Storage is the "storage" section.
@@ -111,7 +117,8 @@ type Agent struct {
 	Credentials []vault.Declaration
 	Tasks       map[string]scope.Grants // by the task's name
 	Rules       []auth.Rule
-	Offer       tools.Offer // which tools it is offered, and how
+	Limits      []limits.Limit // its own
+	Offer       tools.Offer    // which tools it is offered, and how
 }
 
 // Position is a place in the file; both count from 1, columns in characters.

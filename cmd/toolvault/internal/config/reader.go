@@ -30,15 +30,20 @@ func (r *reader) file(root *node) {
 		r.agents([]*node{root}, func(int) string { return "" })
 		return
 	}
-	m := r.mapping(root, "", "server", "storage", "keys", "notify", "services", "auth", "agents")
+	m := r.mapping(root, "", "server", "storage", "keys", "notify", "telemetry", "audit", "services", "auth", "limits", "alerts", "agents")
 	r.server(m["server"])
 	r.storage(m["storage"])
 	r.keys(m["keys"])
 	r.notify(m["notify"])
+	r.telemetry(m["telemetry"])
+	r.audit(m["audit"])
 	r.services(m["services"])
 	r.auth(m["auth"])
+	r.Limits = r.limits(m["limits"], "limits")
 	r.agents(r.list(m["agents"], "agents"), func(i int) string { return fmt.Sprintf("agents[%d]", i) })
 	r.agentsNamed()
+	r.alerts(m["alerts"])
+	r.alertsNamed()
 }
 
 // isAgent reports whether the file is one agent without the sections.

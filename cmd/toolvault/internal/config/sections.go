@@ -15,7 +15,7 @@ const (
 )
 
 func (r *reader) server(n *node) {
-	m := r.mapping(n, "server", "listen", "public_url", "allowed_hosts", "allowed_origins", "tool_call_id_keys")
+	m := r.mapping(n, "server", "listen", "public_url", "allowed_hosts", "allowed_origins", "tool_call_id_keys", "metrics")
 	if s, ok := r.text(m["listen"], "server.listen"); ok {
 		if err := checkListen(s); err != nil {
 			r.fail(m["listen"].at, "server.listen", "%v", err)
@@ -28,6 +28,7 @@ func (r *reader) server(n *node) {
 			r.fail(m["public_url"].at, "server.public_url", "%v", err)
 		}
 	}
+	r.metrics(m["metrics"])
 	r.Server.AllowedHosts = r.texts(m["allowed_hosts"], "server.allowed_hosts", allowedHost)
 	r.Server.AllowedOrigins = r.texts(m["allowed_origins"], "server.allowed_origins", origin)
 	r.Server.ToolCallIDKeys = r.texts(m["tool_call_id_keys"], "server.tool_call_id_keys", func(s string) (string, error) {

@@ -1,0 +1,180 @@
+package proof
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"toolvault/audit"
+	"toolvault/audit/anchor"
+	"toolvault/audit/tile"
+)
+
+// ErrNotFound is returned where the log has no such call or record that a
+// checkpoint covers.
+var ErrNotFound = errors.New("it is not in this log")
+
+// Options are how a proof is made.
+type Options struct {
+	WithoutBody bool             // leave out what may be erased: arguments, result, user, message
+	Progress    func(done int64) // hears of records that are read to bring the tiles up to date; nil: nobody
+}
+
+// Make proves the records of a call: its own, the intent and the outcome of a
+// write, and events that have its id. The error is ErrNotFound, or what kept it
+// from reading the log. The result ends in a newline.
+func Make(ctx context.Context, dir, callID string, o Options) ([]byte, error) {
+	if callID == "" {
+		return nil, errors.New("a proof needs the id of a call")
+	}
+	indices, err := find(ctx, dir, callID)
+	if err != nil {
+		return nil, err
+	}
+	return prove(ctx, dir, callID, indices, o)
+}
+
+// MakeRecord proves one record, of a call or not, by its index.
+func MakeRecord(ctx context.Context, dir string, index int64, o Options) ([]byte, error) {
+	return prove(ctx, dir, "", []int64{index}, o)
+}
+
+// find returns the indices of the records of a call, its own before its events'.
+func find(ctx context.Context, dir, callID string) ([]int64, error) {
+	f := audit.Filter{CallID: callID}
+	if id, err := uuid.Parse(callID); err == nil && id.Version() == 7 { // it tells when it was made
+		sec, nsec := id.Time().UnixTime()
+		f.Since = time.Unix(sec, nsec).Add(-time.Minute)
+	}
+	entries, err := audit.Query(ctx, dir, f)
+	if err != nil {
+		return nil, err
+	}
+	var own, events []int64
+	for _, e := range slices.Backward(entries) { // oldest first
+		switch {
+		case e.Phase == audit.PhaseEvent:
+			events = append(events, e.Index)
+		case e.OutcomeIndex > 0:
+			own = append(own, e.Index, e.OutcomeIndex)
+		default:
+			own = append(own, e.Index)
+		}
+	}
+	all := append(own, events...)
+	if len(all) == 0 {
+		return nil, fmt.Errorf("there is no call %s: %w", callID, ErrNotFound)
+	}
+	all = all[:min(len(all), maxRecords)]
+	slices.Sort(all)
+	return all, nil
+}
+
+// prove proves records, all under one checkpoint.
+func prove(ctx context.Context, dir, callID string, indices []int64, o Options) ([]byte, error) {
+	tree, err := tile.Open(ctx, dir, o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	last := indices[len(indices)-1]
+	if indices[0] < 0 || last >= tree.Size() {
+		return nil, fmt.Errorf("there is no record %d: %w", last, ErrNotFound)
+	}
+	size, note := tree.Size(), tree.Checkpoint()
+	if s, n := cosigned(dir, tree); s > last {
+		size, note = s, n
+	}
+	reader := audit.NewReader(dir)
+	defer func() { _ = reader.Close() }()
+	f := file{Format: Format, CallID: callID}
+	for _, index := range indices {
+		raw, err := reader.At(index)
+		if err != nil {
+			return nil, err
+		}
+		if callID == "" {
+			r, err := raw.Record()
+			if err != nil {
+				return nil, err
+			}
+			f.CallID = r.CallID
+		}
+		p, err := tree.Inclusion(size, index)
+		if err != nil {
+			return nil, err
+		}
+		root, err := tree.RootAt(size)
+		if err != nil {
+			return nil, err
+		}
+		if tlog.CheckRecord(p, size, root, index, tlog.RecordHash(raw.Leaf)) != nil {
+			return nil, fmt.Errorf("record %d is not the one that the tree has hashed: it was changed; run `toolvault audit verify`", index)
+		}
+		r := record{Leaf: string(raw.Leaf), Proof: formatText(index, p, note)}
+		if raw.Body != nil && !o.WithoutBody {
+			r.setBody(raw.Body)
+		}
+		f.Records = append(f.Records, r)
+	}
+	return f.encode()
+}
+
+// cosigned returns the newest checkpoint that witnesses have cosigned, if it is
+// one of this log; else a size of 0.
+func cosigned(dir string, tree *tile.Tree) (int64, []byte) {
+	in, err := os.Open(anchor.CosignedPath(dir))
+	if err != nil {
+		return 0, nil
+	}
+	defer func() { _ = in.Close() }()
+	note, err := io.ReadAll(io.LimitReader(in, maxText/2))
+	if err != nil {
+		return 0, nil
+	}
+	c, err := parseCheckpoint(note)
+	own, e := parseCheckpoint(tree.Checkpoint())
+	if err != nil || e != nil || c.origin != own.origin || c.size < 1 || c.size > tree.Size() {
+		return 0, nil
+	}
+	if root, err := tree.RootAt(c.size); err != nil || root != c.root {
+		return 0, nil
+	}
+	return c.size, note
+}
+
+// checkpoint is what a note says (c2sp.org/tlog-checkpoint).
+type checkpoint struct {
+	origin string
+	size   int64
+	root   tlog.Hash
+}
+
+// parseCheckpoint reads one without looking at its signatures.
+func parseCheckpoint(note []byte) (checkpoint, error) {
+	var c checkpoint
+	bad := errors.New("the checkpoint is not of the form origin, size, root hash")
+	text, _, ok := bytes.Cut(note, []byte("\n\n"))
+	lines := strings.Split(string(text), "\n")
+	if !ok || len(lines) < 3 || lines[0] == "" {
+		return c, bad
+	}
+	var err error
+	c.origin = lines[0]
+	if c.size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.size < 0 || strconv.FormatInt(c.size, 10) != lines[1] {
+		return c, bad
+	}
+	if c.root, err = tlog.ParseHash(lines[2]); err != nil {
+		return c, bad
+	}
+	return c, nil
+}
