@@ -39,7 +39,7 @@ func childLimit() {
 	if !errors.Is(err, syscall.EFBIG) {
 		fail("error after %d records: %v", kept, err)
 	}
-	if r, err := Verify(context.Background(), l.Dir(), verifierText(), nil); err != nil || r.Problem != nil || r.TornBytes != 0 || r.Records != int64(kept) {
+	if r, err := Verify(context.Background(), VerifyOptions{Dir: l.Dir(), Key: verifierText()}); err != nil || r.Problem != nil || r.TornBytes != 0 || r.Records != int64(kept) {
 		fail("full: %+v %v", r, err)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {

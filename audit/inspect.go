@@ -17,6 +17,7 @@ import (
 // inspection is what one segment says of itself.
 type inspection struct {
 	v     *verification
+	dir   string
 	auth  *authority // of the segment's key
 	key   string     // verifier key
 	file  string
@@ -47,11 +48,11 @@ type leaf struct {
 	line int
 }
 
-// inspect inspects the segment that begins at first; end is where the next one
-// begins, -1 for the last.
-func inspect(ctx context.Context, v *verification, first, end int64) *inspection {
+// inspect inspects a segment; end is where the next one begins, -1 for the last.
+func inspect(ctx context.Context, v *verification, p piece, end int64) *inspection {
+	first := p.first
 	s := &inspection{
-		v: v, auth: v.auth, key: v.auth.text, file: segmentName(first), first: first, last: end < 0,
+		v: v, dir: p.dir, auth: v.auth, key: v.auth.text, file: segmentName(first), first: first, last: end < 0,
 		open: map[string]int64{}, roots: map[int64]tlog.Hash{},
 	}
 	s.tree.size = first
@@ -73,7 +74,7 @@ func (s *inspection) fail(index int64, line int, format string, args ...any) {
 }
 
 func (s *inspection) read(ctx context.Context) error {
-	r, err := openSegment(s.v.dir, s.first)
+	r, err := openSegment(s.dir, s.first)
 	if errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -68,7 +68,7 @@ func cut(t *testing.T, dir string, n int) {
 
 func problemWith(t *testing.T, dir string, kept ...[]byte) *Problem {
 	t.Helper()
-	r, err := Verify(t.Context(), dir, testVerifier(t), nil, kept...)
+	r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t), Kept: kept})
 	if err != nil {
 		t.Fatal(err)
 	}

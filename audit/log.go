@@ -243,18 +243,19 @@ func (l *Log) take() (batch []*request, closed bool) {
 
 // Rotate lets another key sign what comes after: that it takes over is on record
 // under the signature of the old one, and the first record under its own follows
-// at once. The key must be where Options.Keys finds it, in every process.
-func (l *Log) Rotate(ctx context.Context, key ed25519.PrivateKey) error {
+// at once. The key must be where Options.Keys finds it, in every process. admin
+// is who wants it.
+func (l *Log) Rotate(ctx context.Context, key ed25519.PrivateKey, admin string) error {
 	verifier, err := VerifierKey(key, l.name)
 	if err != nil {
 		return err
 	}
-	_, err = l.Append(ctx, Record{Phase: PhaseEvent, Event: EventKey, Key: verifier, Outcome: "ok"})
-	if err != nil {
-		return err
+	for _, event := range []string{EventKey, EventKeyBegun} {
+		if _, err := l.Append(ctx, Record{Phase: PhaseEvent, Event: event, Key: verifier, Admin: admin, Outcome: "ok"}); err != nil {
+			return err
+		}
 	}
-	_, err = l.Append(ctx, Record{Phase: PhaseEvent, Event: EventKeyBegun, Key: verifier, Outcome: "ok"})
-	return err
+	return nil
 }
 
 // Size is the number of records that this process knows of: all of its own, and

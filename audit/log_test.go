@@ -89,7 +89,7 @@ func appendTogether(t testing.TB, l *Log, from, n int) {
 
 func verified(t testing.TB, dir string, records int64) Report {
 	t.Helper()
-	r, err := Verify(t.Context(), dir, testVerifier(t), nil)
+	r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,9 +26,10 @@ const keptElsewhere = "checkpoint that was kept outside the folder"
 // readMarks reads the head beside the log and what was kept elsewhere.
 func readMarks(dir string, a *authority, kept [][]byte) []mark {
 	var list []mark
-	m := readMark(filepath.Join(dir, headName), headName, "head", a)
-	if m.bad != absent {
-		list = append(list, m)
+	if dir != "" {
+		if m := readMark(filepath.Join(dir, headName), headName, "head", a); m.bad != absent {
+			list = append(list, m)
+		}
 	}
 	for _, text := range kept {
 		list = append(list, parseMark(text, mark{what: keptElsewhere}, a))

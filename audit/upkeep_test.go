@@ -326,21 +326,21 @@ func TestAKeyThatRotatesIsNamedByTheOneBefore(t *testing.T) {
 	appendN(t, other, 5, 1)
 	second := NewKey()
 	k1, k2 := testVerifier(t), verifier(second)
-	if err := l.Rotate(t.Context(), second); err != nil {
+	if err := l.Rotate(t.Context(), second, "root"); err != nil {
 		t.Fatal(err)
 	}
 	appendN(t, other, 8, 2) // in another process, which learns of it from the log
 	appendN(t, l, 10, 1)
 	third := NewKey()
 	k3 := verifier(third)
-	if err := other.Rotate(t.Context(), third); err != nil {
+	if err := other.Rotate(t.Context(), third, "root"); err != nil {
 		t.Fatal(err)
 	}
 	appendN(t, l, 13, 1)
 	l.Close()
 	other.Close()
 	for _, k := range []string{k1, k2, k3} {
-		r, err := Verify(t.Context(), dir, k, nil)
+		r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: k})
 		if err != nil || r.Problem != nil || r.Records != 14 {
 			t.Fatalf("with %s: %+v, %v", k, r, err)
 		}
@@ -349,7 +349,7 @@ func TestAKeyThatRotatesIsNamedByTheOneBefore(t *testing.T) {
 		}
 	}
 	stranger := verifier(NewKey())
-	if r, err := Verify(t.Context(), dir, stranger, nil); err != nil || r.Problem == nil || !strings.Contains(r.Problem.Reason, "not signed with the key") {
+	if r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: stranger}); err != nil || r.Problem == nil || !strings.Contains(r.Problem.Reason, "not signed with the key") {
 		t.Fatalf("with a stranger's key: %+v, %v", r, err)
 	}
 
@@ -377,7 +377,7 @@ func TestAKeyThatRotatesIsNamedByTheOneBefore(t *testing.T) {
 	lines, theirs := bytes.SplitAfter(text, []byte("\n")), bytes.SplitAfter(other2, []byte("\n"))
 	lines[1] = theirs[1]
 	os.WriteFile(last, bytes.Join(lines, nil), 0o600)
-	r, err := Verify(t.Context(), dir, k1, nil)
+	r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: k1})
 	if err != nil || r.Problem == nil || r.Problem.Index != 12 || !strings.Contains(r.Problem.Reason, "no record says that it took over") {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -424,5 +424,53 @@ func TestASubscriptionResumesWhereItWas(t *testing.T) {
 	}
 	if next, err := s.Position(); err != nil || next != 305 {
 		t.Fatalf("position %d, %v", next, err)
+	}
+}
+
+func TestSegmentsAreMovedAwayAndVerifiedThere(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	dir, away := t.TempDir(), t.TempDir()
+	l := openTest(t, dir, small, func(o *Options) { o.Now = func() time.Time { return now } })
+	for i := range 500 {
+		now = now.Add(time.Minute)
+		appendN(t, l, i, 1)
+	}
+	old := now.Add(-200 * time.Minute) // record 299 is of then
+	moved, err := l.Archive(t.Context(), away, old, "root")
+	if err != nil || moved.First != 0 || moved.End < 200 || moved.End > 299 {
+		t.Fatalf("%+v, %v", moved, err)
+	}
+	if nothing, err := l.Archive(t.Context(), away, old, "root"); err != nil || nothing != (Span{}) {
+		t.Fatalf("%+v, %v", nothing, err)
+	}
+	appendN(t, l, 501, 1)
+	check := func(o VerifyOptions, records, archived int64, problem string) {
+		t.Helper()
+		o.Key = testVerifier(t)
+		r, err := Verify(t.Context(), o)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case problem == "" && (r.Problem != nil || r.Records != records || r.Archived != archived):
+			t.Fatalf("%+v, %v", r, r.Problem)
+		case problem != "" && (r.Problem == nil || !strings.Contains(r.Problem.Reason, problem)):
+			t.Fatalf("found %v, want %s", r.Problem, problem)
+		}
+	}
+	check(VerifyOptions{Dir: dir}, 502, moved.End, "")
+	check(VerifyOptions{Dir: dir, Archives: []string{away}}, 502, 0, "")
+	check(VerifyOptions{Archives: []string{away}}, moved.End, 0, "")
+	l.Close()
+	openTest(t, dir, small) // it opens without them
+
+	// What is missing without a record of it is found, here and there.
+	list, _ := segments(dir)
+	os.Rename(sealedPath(dir, list[0]), sealedPath(t.TempDir(), list[0]))
+	check(VerifyOptions{Dir: dir}, 0, 0, "no record says that they were moved away")
+	list, _ = segments(away)
+	os.Remove(sealedPath(away, list[1]))
+	check(VerifyOptions{Archives: []string{away}}, 0, 0, "are missing")
+	if _, err := l.Archive(t.Context(), dir, now, "root"); err == nil {
+		t.Fatal("the log was archived into itself")
 	}
 }

@@ -1,10 +1,11 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -48,37 +49,50 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("record %d, %s line %d: %s", p.Index, p.File, p.Line, p.Reason)
 }
 
+// VerifyOptions says which log to verify, and what to hold it against.
+type VerifyOptions struct {
+	Dir      string   // of the log; "": only Archives are verified, from their first record on
+	Archives []string // folders that segments of it were moved to
+	Key      string   // any verifier key that the log has had
+
+	// Kept are checkpoints that were kept elsewhere: texts that Options.Kept has
+	// handed out, or signed notes.
+	Kept [][]byte
+	// Progress hears how many records are done, from one goroutine at a time; may
+	// be nil.
+	Progress func(done int64)
+
+	now time.Time // for tests; zero: now
+}
+
 // Verify recomputes a log from its first byte: that each record has the index
 // that it must have, that the records are those whose tree the checkpoints sign,
-// each signature, each body, that every key was named by the one before it, and
-// that the log holds the newest checkpoint that was kept beside it and those that
-// were kept elsewhere: kept are texts that Options.Kept has handed out, or
-// checkpoints as signed notes. The verifier key is any that the log has had. It
-// stops at the first problem, and only reads. progress, where it is not nil,
-// hears how many records are done, from one goroutine at a time. The log may be
-// written meanwhile. The error is for what kept it from finding out: no log, an
+// each signature, each body, that every key was named by the one before it, that
+// what was moved away or erased is so by a record, and that the log holds the
+// newest checkpoint that was kept beside it and those that were kept elsewhere.
+// It stops at the first problem, and only reads. The log may be written
+// meanwhile. The error is for what kept it from finding out: no log, an
 // unreadable file, a malformed key, the end of the context.
 //
 // What it cannot find is said in the package comment.
-func Verify(ctx context.Context, dir string, verifierKey string, progress func(done int64), kept ...[]byte) (Report, error) {
-	a, err := newVerifier(verifierKey)
+func Verify(ctx context.Context, o VerifyOptions) (Report, error) {
+	a, err := newVerifier(o.Key)
 	if err != nil {
 		return Report{}, err
 	}
-	return verify(ctx, dir, a, progress, time.Now(), kept)
-}
-
-func verify(ctx context.Context, dir string, a *authority, progress func(int64), now time.Time, kept [][]byte) (Report, error) {
+	if o.now.IsZero() {
+		o.now = time.Now()
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	v := &verification{dir: dir, auth: a, open: map[string]int64{}, progress: meter(progress)}
+	v := &verification{dir: o.Dir, auth: a, open: map[string]int64{}, progress: meter(o.Progress)}
 	// Before the lines: the log only grows, so they cannot fall behind it.
-	v.marks = readMarks(dir, a, kept)
-	list, err := segments(dir)
+	v.marks = readMarks(o.Dir, a, o.Kept)
+	pieces, err := piecesOf(o.Dir, o.Archives)
 	if err != nil {
 		return Report{}, err
 	}
-	for s := range v.inspect(ctx, list) {
+	for s := range v.inspect(ctx, pieces) {
 		if s.err != nil {
 			return Report{}, s.err
 		}
@@ -97,8 +111,38 @@ func verify(ctx context.Context, dir string, a *authority, progress func(int64),
 		Records: v.good.size, Checkpoints: v.checkpoints, Root: root.String(), Keys: v.keys, Problem: v.problem,
 		Archived: v.archived, TornBytes: v.torn, Erased: count(v.bodies.gone),
 	}
-	r.Unknown, err = v.unknown(ctx, now)
+	r.Unknown, err = v.unknown(ctx, pieces, o.now)
 	return r, err
+}
+
+// piece is a segment and where it lies.
+type piece struct {
+	dir   string
+	first int64
+}
+
+// piecesOf lists the segments of a log and of its archives, by their first
+// record; of one that lies in two places the log's own is taken.
+func piecesOf(dir string, archives []string) ([]piece, error) {
+	seen := map[int64]bool{}
+	var list []piece
+	for _, d := range append([]string{dir}, archives...) {
+		if d == "" {
+			continue
+		}
+		firsts, err := segments(d)
+		if err != nil {
+			return nil, err
+		}
+		for _, first := range firsts {
+			if !seen[first] {
+				seen[first] = true
+				list = append(list, piece{d, first})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b piece) int { return cmp.Compare(a.first, b.first) })
+	return list, nil
 }
 
 // verification puts together what the inspections of the segments have found.
@@ -122,12 +166,12 @@ type verification struct {
 
 // inspect inspects the segments side by side and gives what was found in their
 // order.
-func (v *verification) inspect(ctx context.Context, list []int64) func(func(*inspection) bool) {
+func (v *verification) inspect(ctx context.Context, list []piece) func(func(*inspection) bool) {
 	return func(yield func(*inspection) bool) {
 		ahead := make(chan chan *inspection, max(runtime.GOMAXPROCS(0)-1, 1))
 		go func() {
 			defer close(ahead)
-			for i, first := range list {
+			for i, p := range list {
 				found := make(chan *inspection, 1)
 				select {
 				case ahead <- found:
@@ -136,9 +180,9 @@ func (v *verification) inspect(ctx context.Context, list []int64) func(func(*ins
 				}
 				end := int64(-1)
 				if i+1 < len(list) {
-					end = list[i+1]
+					end = list[i+1].first
 				}
-				go func() { found <- inspect(ctx, v, first, end) }()
+				go func() { found <- inspect(ctx, v, p, end) }()
 			}
 		}()
 		for found := range ahead {
@@ -230,7 +274,7 @@ func (v *verification) finish() {
 	case v.problem != nil:
 	case v.checkpoints > 0 && !v.signed:
 		v.fail(0, "", 0, "the log is not signed with the key %s, but with %s", keyName(v.auth.text), keyName(v.keys[len(v.keys)-1].Verifier))
-	case v.archived > v.bodies.moved():
+	case v.dir != "" && v.archived > v.bodies.moved():
 		v.fail(v.bodies.moved(), "", 0, "records %d to %d are missing, and no record says that they were moved away", v.bodies.moved(), v.archived-1)
 	default:
 		if index := v.bodies.missing(); index >= 0 {
@@ -267,6 +311,9 @@ func (v *verification) beside() error {
 			v.fail(size, m.file, 0, "records %d to %d are missing from the end: the %s covers them", size, m.size-1, m.what)
 		}
 	}
+	if v.dir == "" {
+		return nil
+	}
 	names, err := lost(v.dir)
 	if err != nil {
 		return err
@@ -301,21 +348,29 @@ func (v *verification) signedByUs(m mark) error {
 }
 
 // unknown counts the intents that are past their time.
-func (v *verification) unknown(ctx context.Context, now time.Time) (n int, err error) {
-	r := NewReader(v.dir)
-	defer func() { _ = r.Close() }()
-	var list []int64
-	for _, index := range v.open {
-		list = append(list, index)
-	}
-	slices.Sort(list)
-	for _, index := range list {
+func (v *verification) unknown(ctx context.Context, list []piece, now time.Time) (n int, err error) {
+	readers := map[string]*Reader{}
+	defer func() {
+		for _, r := range readers {
+			_ = r.Close()
+		}
+	}()
+	for _, index := range slices.Sorted(maps.Values(v.open)) {
 		if err := ctx.Err(); err != nil {
 			return n, fmt.Errorf("audit log: %w", context.Cause(ctx))
 		}
+		i, exact := slices.BinarySearchFunc(list, index, func(p piece, index int64) int { return cmp.Compare(p.first, index) })
+		if !exact {
+			i--
+		}
+		r := readers[list[i].dir]
+		if r == nil {
+			r = NewReader(list[i].dir)
+			readers[list[i].dir] = r
+		}
 		raw, err := r.At(index)
-		if errors.Is(err, ErrNoRecord) || errors.Is(err, os.ErrNotExist) {
-			continue
+		if errors.Is(err, ErrNoRecord) {
+			continue // moved away meanwhile
 		}
 		if err != nil {
 			return n, err

@@ -130,7 +130,7 @@ func TestVerifyNamesWhatDoesNotFit(t *testing.T) {
 
 func named(t *testing.T, dir string, index int64, reason string) {
 	t.Helper()
-	r, err := Verify(t.Context(), dir, testVerifier(t), nil)
+	r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func FuzzReaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		os.WriteFile(segmentPath(dir, 0), data, 0o600)
-		r, err := Verify(t.Context(), dir, testVerifier(t), nil)
+		r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,17 @@ type Agent struct {
 	Rules     []Rule
 	Origin    string
 	Suspended bool      // may do nothing until it is resumed
+	Reason    string    // why it is suspended; may be empty
 	Created   time.Time // of an agent in the store; zero for one of the config
+}
+
+// Why is the reason of a suspension as part of a sentence: " (REASON)"; empty where
+// there is none.
+func (a Agent) Why() string {
+	if a.Reason == "" {
+		return ""
+	}
+	return " (" + a.Reason + ")"
 }
 
 var agentID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -104,19 +114,19 @@ func (a *Agents) Lookup(id string) (Agent, error) {
 	return Agent{}, a.unknown(id)
 }
 
-// Suspended lists, sorted, the ids that are suspended and of which this process
-// knows no agent: one of a config that it has not read, or a mistyped one.
-func (a *Agents) Suspended() []string {
+// Suspended lists, sorted by id, those that are suspended and of which this process
+// knows no more: agents of a config that it has not read, or mistyped ones.
+func (a *Agents) Suspended() []Agent {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var ids []string
+	var list []Agent
 	for id, r := range a.records {
 		if _, known := a.Get(id); r.Suspended && !known {
-			ids = append(ids, id)
+			list = append(list, Agent{ID: id, Suspended: true, Reason: r.Reason})
 		}
 	}
-	slices.Sort(ids)
-	return ids
+	slices.SortFunc(list, func(x, y Agent) int { return cmp.Compare(x.ID, y.ID) })
+	return list
 }
 
 // publish makes the state visible to readers. The caller holds mu.
@@ -124,7 +134,7 @@ func (a *Agents) publish() {
 	view := make(map[string]Agent, len(a.configured)+len(a.records))
 	for id, r := range a.records {
 		if r.Added {
-			view[id] = Agent{ID: id, Origin: OriginAdded, Created: r.Created, Suspended: r.Suspended}
+			view[id] = Agent{ID: id, Origin: OriginAdded, Created: r.Created, Suspended: r.Suspended, Reason: r.Reason}
 		}
 	}
 	for id, agent := range a.configured {
@@ -138,7 +148,7 @@ func (a *Agents) publish() {
 			}
 			agent.Created = r.Created
 		}
-		agent.Suspended = agent.Suspended || r.Suspended
+		agent.Suspended, agent.Reason = agent.Suspended || r.Suspended, r.Reason
 		view[id] = agent
 	}
 	a.view.Store(&view)

@@ -13,12 +13,15 @@ import (
 
 const agentPrefix = "agent/"
 
+const maxReason = 300 // characters
+
 // agentRecord is what the store keeps of an agent under agent/<id>: that it was
 // added, or that an agent of the config is suspended, or both.
 type agentRecord struct {
 	Added     bool      `json:"added,omitempty"`
 	Created   time.Time `json:"created,omitzero"`
 	Suspended bool      `json:"suspended,omitempty"`
+	Reason    string    `json:"reason,omitempty"` // of the suspension
 }
 
 // Load reads all records of the store.
@@ -46,7 +49,7 @@ func (a *Agents) Load(ctx context.Context) error {
 func decodeAgent(value []byte) agentRecord {
 	var r agentRecord
 	if err := json.Unmarshal(value, &r); err != nil {
-		return agentRecord{Added: true, Suspended: true}
+		return agentRecord{Added: true, Suspended: true, Reason: "its record in the store cannot be read"}
 	}
 	return r
 }
@@ -121,16 +124,21 @@ func (a *Agents) inConfig(id string) bool {
 }
 
 // Suspend takes every right from the agent until Resume. Its tokens are refused
-// at once. Suspending a suspended agent changes nothing.
+// at once. reason, which may be empty, is shown to whoever asks why, the agent too;
+// of a long one the first 300 characters are kept. For an agent that is suspended
+// already nothing changes but a reason that is missing.
 //
 // It works for any id that an agent can have: one that this process does not
 // know may stand in the config of another, which must be stopped all the same,
 // with no config at hand. Get tells afterwards whether it is known here.
-func (a *Agents) Suspend(ctx context.Context, id string) error {
+func (a *Agents) Suspend(ctx context.Context, id, reason string) error {
 	if err := CheckAgentID(id); err != nil {
 		return err
 	}
 	return a.change(ctx, id, func(r *agentRecord) error {
+		if !r.Suspended || r.Reason == "" {
+			r.Reason = clip(reason, maxReason)
+		}
 		r.Suspended = true
 		return nil
 	})
@@ -142,7 +150,7 @@ func (a *Agents) Resume(ctx context.Context, id string) error {
 		if !a.inConfig(id) && !r.Added && !r.Suspended {
 			return a.unknown(id)
 		}
-		r.Suspended = false
+		r.Suspended, r.Reason = false, ""
 		return nil
 	})
 }

@@ -40,7 +40,7 @@ func TestAgents(t *testing.T) {
 	step("add again", a.Add(ctx, "guest-1"), "exists already")
 	step("add one of the config", a.Add(ctx, "bot"), "stands in the config already")
 	step("resume nobody", a.Resume(ctx, "guest-2"), `did you mean "guest-1"?`)
-	step("suspend a path", a.Suspend(ctx, "../x"), "cannot be an agent's id")
+	step("suspend a path", a.Suspend(ctx, "../x", ""), "cannot be an agent's id")
 	step("resume a path", a.Resume(ctx, "../x"), "there is no agent")
 	step("remove one of the config", a.Remove(ctx, "bot"), "take it out there")
 	step("remove nobody", a.Remove(ctx, "nobody"), "there is no agent")
@@ -50,11 +50,11 @@ func TestAgents(t *testing.T) {
 	}
 
 	before := a.Epoch()
-	step("suspend one of the config", a.Suspend(ctx, "bot"), "")
+	step("suspend one of the config", a.Suspend(ctx, "bot", ""), "")
 	if a.Epoch() <= before {
 		t.Error("the epoch did not grow")
 	}
-	step("suspend twice", a.Suspend(ctx, "bot"), "")
+	step("suspend twice", a.Suspend(ctx, "bot", ""), "")
 	if bot, ok := a.Get("bot"); !ok || !bot.Suspended || bot.Origin != auth.OriginConfig {
 		t.Errorf("%+v %v", bot, ok)
 	}
@@ -96,7 +96,7 @@ func TestSuspensionNeedsNoConfig(t *testing.T) {
 	main, other := newPair(t)
 	other.agents.Configure(nil)
 	token, _ := mint(t, main, auth.Request{Agent: "bot"})
-	if err := other.agents.Suspend(t.Context(), "bot"); err != nil {
+	if err := other.agents.Suspend(t.Context(), "bot", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, known := other.agents.Get("bot"); known {
@@ -105,7 +105,7 @@ func TestSuspensionNeedsNoConfig(t *testing.T) {
 	if _, err := other.agents.Lookup("bot"); err == nil {
 		t.Error("Lookup found what is not known here")
 	}
-	if got := strings.Join(other.agents.Suspended(), " "); got != "bot" {
+	if got := suspendedIDs(other.agents); got != "bot" {
 		t.Errorf("suspended and unknown: %q", got)
 	}
 	within(t, time.Second, "its token is refused where it is known", func() bool {
@@ -126,7 +126,7 @@ func TestSuspensionNeedsNoConfig(t *testing.T) {
 		return err == nil
 	})
 	// One that nobody knows yet is stopped before it appears.
-	if err := other.agents.Suspend(t.Context(), "later"); err != nil {
+	if err := other.agents.Suspend(t.Context(), "later", ""); err != nil {
 		t.Fatal(err)
 	}
 	within(t, time.Second, "a config brings it suspended", func() bool {
@@ -185,7 +185,7 @@ func TestTheSandboxAgentCanBeRemovedByAnyProcess(t *testing.T) {
 	if _, err := main.Authenticate(t.Context(), fresh); err != nil {
 		t.Errorf("a new token: %v", err)
 	}
-	if err := other.agents.Suspend(t.Context(), "demo"); err != nil {
+	if err := other.agents.Suspend(t.Context(), "demo", ""); err != nil {
 		t.Fatal(err)
 	}
 	within(t, time.Second, "suspended", func() bool { _, err := main.Authenticate(t.Context(), fresh); return reason(err) != "" })
@@ -254,7 +254,7 @@ func TestTwoProcessesAddOneAgent(t *testing.T) {
 		t.Errorf("want one success and one refusal, got %v and %v", first, second)
 	}
 	// b may have an old view: what it does is done to what the store holds.
-	if err := a.Suspend(t.Context(), "guest"); err != nil {
+	if err := a.Suspend(t.Context(), "guest", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Resume(t.Context(), "guest"); err != nil {
@@ -335,7 +335,7 @@ func TestWhatHappenedDuringAnOutageIsNotMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken.fail(true)
-	if err := b.agents.Suspend(t.Context(), "bot"); !errors.Is(err, store.ErrUnavailable) {
+	if err := b.agents.Suspend(t.Context(), "bot", ""); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("a suspension that could not be stored: %v", err)
 	}
 	if err := b.Revoke(t.Context(), id.TokenID, time.Time{}); !errors.Is(err, store.ErrUnavailable) {
@@ -344,7 +344,7 @@ func TestWhatHappenedDuringAnOutageIsNotMissed(t *testing.T) {
 	if err := a.Revoke(t.Context(), id.TokenID, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.agents.Suspend(t.Context(), "idle"); err != nil {
+	if err := a.agents.Suspend(t.Context(), "idle", ""); err != nil {
 		t.Fatal(err)
 	}
 	start := broken.failures()
@@ -358,4 +358,12 @@ func TestWhatHappenedDuringAnOutageIsNotMissed(t *testing.T) {
 		_, err := b.Authenticate(t.Context(), idle)
 		return reason(err) == "its agent is suspended"
 	})
+}
+
+func suspendedIDs(a *auth.Agents) string {
+	var ids []string
+	for _, agent := range a.Suspended() {
+		ids = append(ids, agent.ID)
+	}
+	return strings.Join(ids, " ")
 }

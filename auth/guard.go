@@ -128,7 +128,7 @@ func (t *Tokens) mayAct(id Identity, issued time.Time) error {
 	case !ok:
 		return refused(reasonGone)
 	case agent.Suspended:
-		return refused(reasonSuspended)
+		return suspended(agent)
 	}
 	if t.isRevoked(&verified{identity: id, holders: bearers(id.Agent, id.Chain, id.User, ""), issued: issued}) {
 		return refused(reasonRevoked)

@@ -124,11 +124,19 @@ func (t *Tokens) Run(ctx context.Context) error {
 }
 
 // TokenError says why a bearer token was refused. Whatever the reason, the
-// answer to the caller is the same 401.
+// answer to the caller is the same 401, but for what Tell says.
 type TokenError struct {
 	Reason string // short and public: "expired", "revoked", "not a token of this server", …
+	// Tell is what the holder of the token is told beside that, one sentence: it is
+	// empty but for one of a suspended agent, whose signature is good.
+	Tell string
 }
 
 func (e *TokenError) Error() string { return fmt.Sprintf("the token is refused: %s", e.Reason) }
 
 func refused(reason string) error { return &TokenError{Reason: reason} }
+
+// suspended is the refusal of a good token whose agent may not act.
+func suspended(agent Agent) error {
+	return &TokenError{Reason: reasonSuspended, Tell: fmt.Sprintf("Agent %s is suspended%s. An admin can let it in again (toolvault agent resume).", agent.ID, agent.Why())}
+}

@@ -158,7 +158,7 @@ func (t *Tokens) mintFor(r Request) (Agent, error) {
 	case !ok:
 		return Agent{}, t.Agents.unknown(r.Agent)
 	case agent.Suspended:
-		return Agent{}, fmt.Errorf("agent %q is suspended: resume it with `toolvault agent resume %s`", agent.ID, agent.ID)
+		return Agent{}, fmt.Errorf("agent %q is suspended%s: resume it with `toolvault agent resume %s`", agent.ID, agent.Why(), agent.ID)
 	}
 	if len(r.Chain) > MaxChain {
 		return Agent{}, fmt.Errorf("a right was passed on %d times, and %d is the most", len(r.Chain), MaxChain)

@@ -143,7 +143,7 @@ func TestAgentStateHoldsForItsTokens(t *testing.T) {
 		})
 	}
 	check("added", "")
-	if err := a.agents.Suspend(t.Context(), "guest"); err != nil {
+	if err := a.agents.Suspend(t.Context(), "guest", ""); err != nil {
 		t.Fatal(err)
 	}
 	check("suspended", "its agent is suspended")

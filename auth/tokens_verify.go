@@ -44,8 +44,8 @@ func (t *Tokens) Authenticate(ctx context.Context, bearer string) (Identity, err
 		}
 		t.verified.put(sum, v, era)
 	}
-	if reason := t.standing(v); reason != "" {
-		return Identity{}, refused(reason)
+	if err := t.standing(v); err != nil {
+		return Identity{}, err
 	}
 	return v.identity, nil
 }
@@ -74,14 +74,14 @@ type verified struct {
 	starts   time.Time
 }
 
-// standing is what can change while a token lives; empty if all is well.
-func (t *Tokens) standing(v *verified) string {
+// standing is what can change while a token lives; nil if all is well.
+func (t *Tokens) standing(v *verified) error {
 	now := t.Now()
 	if !now.Before(v.identity.Expires) {
-		return reasonExpired
+		return refused(reasonExpired)
 	}
 	if now.Add(leeway).Before(v.starts) {
-		return reasonEarly
+		return refused(reasonEarly)
 	}
 	for i := -1; i < len(v.identity.Chain); i++ {
 		id := v.identity.Agent
@@ -91,17 +91,17 @@ func (t *Tokens) standing(v *verified) string {
 		agent, ok := t.Agents.Get(id)
 		switch {
 		case !ok:
-			return reasonGone
+			return refused(reasonGone)
 		case agent.Suspended:
-			return reasonSuspended
+			return suspended(agent)
 		case v.issued.Before(agent.Created):
-			return reasonGone // it belonged to an earlier agent of that name
+			return refused(reasonGone) // it belonged to an earlier agent of that name
 		}
 	}
 	if t.isRevoked(v) {
-		return reasonRevoked
+		return refused(reasonRevoked)
 	}
-	return ""
+	return nil
 }
 
 func (t *Tokens) verify(ctx context.Context, bearer string) (*verified, error) {

@@ -20,6 +20,7 @@ import (
 	"toolvault/tools/hubspot"
 	"toolvault/tools/idempotency"
 	"toolvault/tools/slack"
+	"toolvault/tools/trace"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 	"toolvault/vault/store"
@@ -35,6 +36,11 @@ func (answer answering) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
 	}, nil
 }
+
+// nowhere is a collector that takes all at once.
+type nowhere struct{}
+
+func (nowhere) Export(context.Context, []*trace.Trace) error { return nil }
 
 func likeHubSpotAndSlack(r *http.Request) string {
 	id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
@@ -110,12 +116,15 @@ func BenchmarkCall(b *testing.B) {
 	id := auth.Identity{Agent: "a1", TokenID: "0192f0c1-0000-7000-8000-000000000000", Grants: grants}
 
 	var n atomic.Int64
+	var tracer *trace.Tracer // nil: off, as it is by default
 	one := func(tool, arguments, key string) {
 		i := n.Add(1)
 		if key != "" {
 			key += fmt.Sprint(i)
 		}
+		t := tracer.Begin(trace.Context{}, trace.Context{}, time.Now())
 		r := g.Call(b.Context(), id, tools.Call{
+			Trace: t,
 			Tool: tool, Arguments: json.RawMessage(fmt.Sprintf(arguments, 1000+i)), ToolCallID: fmt.Sprint(i),
 			CorrelationID: "4bf92f3577b34da6a3ce929d0e0e4736", Client: tools.ClientInfo{Name: "bench", Version: "1"}, Transport: "http",
 			IdempotencyKey: key,
@@ -123,12 +132,21 @@ func BenchmarkCall(b *testing.B) {
 		if r.Failure != nil {
 			b.Error(r.Failure)
 		}
+		t.End(time.Now(), "")
 	}
+	on := trace.New(trace.Options{Exporter: nowhere{}})
+	sending := make(chan error)
+	go func() { sending <- on.Run(ctx) }()
+	defer func() { stop(); <-sending }()
 	for _, c := range [][4]string{
 		{"read", "hubspot_get_object", `{"object_type":"contacts","id":"%d"}`},
 		{"write", "slack_post_message", `{"channel":"C0123456789","text":"message %d"}`},
 		{"write-with-key", "slack_post_message", `{"channel":"C0123456789","text":"message %d"}`, "toolu_01AbCdEfGhIjKlMnOpQrStUv"},
+		{"read-traced", "hubspot_get_object", `{"object_type":"contacts","id":"%d"}`},
 	} {
+		if tracer = nil; c[0] == "read-traced" {
+			tracer = on
+		}
 		b.Run(c[0], func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -119,7 +119,7 @@ func (c *passage) release(ctx context.Context, ask ReleaseRequest) (Release, *fa
 		return Release{}, nothing
 	}
 	if !c.g.Active(c.id.Agent) {
-		return Release{}, fault.New(fault.NotPermitted, "Agent %s is suspended or was removed. An admin can let it in again (toolvault agent resume).", c.id.Agent)
+		return Release{}, c.g.mayNot(c.id.Agent)
 	}
 	needs, failure := c.within(ask, held)
 	if failure != nil {

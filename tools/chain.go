@@ -62,6 +62,15 @@ func (r rules) ReadsArguments(tool string) bool {
 	return r.any(func(p *auth.Policy) bool { return p.ReadsArguments(tool) })
 }
 
+// mayNot is the answer to an agent that may not act.
+func (g *Gateway) mayNot(agent string) *fault.Error {
+	why := ""
+	if g.Why != nil {
+		why = g.Why(agent)
+	}
+	return fault.New(fault.NotPermitted, "Agent %s is suspended or was removed%s. An admin can let it in again (toolvault agent resume).", agent, why)
+}
+
 // idle is the first of the identity's agents that may not act now; "" if all may.
 func (g *Gateway) idle(id auth.Identity) string {
 	if !g.Active(id.Agent) {

@@ -47,7 +47,7 @@ type Log interface {
 	Append(context.Context, audit.Record) (audit.Receipt, error)
 }
 
-// Options is what a gateway is made of. All of it is required but Budgets, Ledger,
+// Options is what a gateway is made of. All of it is required but Why, Budgets, Ledger,
 // Consent, States, Patience, Observe and Timeout.
 type Options struct {
 	Services []Service
@@ -56,7 +56,8 @@ type Options struct {
 	Vault    Vault
 	Log      Log
 	Redactor *audit.Redactor
-	Active   func(agent string) bool // known, and not suspended
+	Active   func(agent string) bool   // known, and not suspended
+	Why      func(agent string) string // it is suspended, as " (REASON)"; may be nil
 	Now      func() time.Time
 	Logger   *slog.Logger
 	Budgets  *limits.Budgets      // of agents; nil: there are no limits

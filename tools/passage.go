@@ -117,7 +117,7 @@ func (c *passage) validate() *fault.Error {
 func (c *passage) authorize(ctx context.Context) *fault.Error {
 	defer c.tick(&c.ms.Policy)
 	if agent := c.g.idle(c.id); agent != "" {
-		return fault.New(fault.NotPermitted, "Agent %s is suspended or was removed. An admin can let it in again (toolvault agent resume).", agent)
+		return c.g.mayNot(agent)
 	}
 	if c.bound.own == nil {
 		if failure := c.granted(); failure != nil {

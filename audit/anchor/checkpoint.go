@@ -22,6 +22,8 @@ const maxNote = 64 << 10
 // key.
 var ErrHistory = errors.New("the audit log does not hold what was once anchored: run `toolvault audit verify`, and keep all as it is")
 
+var errNoNote = errors.New("checkpoint is not a signed note")
+
 // Checkpoint is a signed promise about the first Size records of a log, in the
 // form of c2sp.org/tlog-checkpoint.
 type Checkpoint struct {
@@ -39,7 +41,7 @@ func Parse(msg []byte) (Checkpoint, error) {
 	}
 	i := bytes.LastIndex(msg, []byte("\n\n"))
 	if i < 0 || !utf8.Valid(msg) || !bytes.HasSuffix(msg, []byte("\n")) {
-		return c, errors.New("checkpoint is not a signed note")
+		return c, errNoNote
 	}
 	var err error
 	c.Origin, c.Size, c.Root, err = parseText(string(msg[:i+1]))

@@ -138,14 +138,14 @@ func (k *witnessKey) open(msg []byte) (time.Time, []byte, error) {
 	case errors.As(err, &invalid):
 		return time.Time{}, nil, fmt.Errorf("the cosignature of the witness %s is forged", k.name)
 	case err != nil:
-		return time.Time{}, nil, errors.New("checkpoint is not a signed note")
+		return time.Time{}, nil, errNoNote
 	case n.Text != string(c.Text()):
-		return time.Time{}, nil, errors.New("checkpoint is not a signed note")
+		return time.Time{}, nil, errNoNote
 	}
 	s := n.Sigs[0] // by the only key that is known
 	sig, err := base64.StdEncoding.DecodeString(s.Base64)
 	if err != nil || len(sig) < 12 {
-		return time.Time{}, nil, errors.New("checkpoint is not a signed note")
+		return time.Time{}, nil, errNoNote
 	}
 	return time.Unix(int64(binary.BigEndian.Uint64(sig[4:])), 0), signatureLine(s), nil
 }

@@ -250,13 +250,16 @@ func (w *Witness) cosignature(answer []byte, c Checkpoint) ([]byte, error) {
 	if len(answer) > maxAnswer {
 		return nil, liar("answered with more than a note can hold")
 	}
+	const odd = "answered with something else than signatures"
 	for line := range bytes.Lines(answer) {
 		if !bytes.HasPrefix(line, []byte("— ")) || !bytes.HasSuffix(line, []byte("\n")) {
-			return nil, liar("answered with something else than signatures")
+			return nil, liar(odd)
 		}
 	}
 	at, line, err := w.key.open(append(append(bytes.Clone(c.Text()), '\n'), answer...))
 	switch {
+	case errors.Is(err, errNoNote):
+		return nil, liar(odd)
 	case errors.Is(err, ErrNotCosigned):
 		return nil, liar("did not sign with the key that the config names")
 	case err != nil:

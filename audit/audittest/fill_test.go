@@ -17,7 +17,7 @@ func all(t *testing.T, n int, o Options) []audit.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.Verify(t.Context(), dir, verifier, nil)
+	report, err := audit.Verify(t.Context(), audit.VerifyOptions{Dir: dir, Key: verifier})
 	if err != nil || report.Problem != nil || report.Records != int64(n) {
 		t.Fatalf("%+v, %v", report, err)
 	}

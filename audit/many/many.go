@@ -9,7 +9,6 @@
 package many
 
 import (
-	"cmp"
 	"context"
 
 	"toolvault/audit"
@@ -31,17 +30,4 @@ type Log struct {
 	Name   string
 	Oldest Read // oldest first
 	Newest Read // newest first
-}
-
-// Match reports whether a filter selects an entry.
-func Match(f *audit.Filter, e *audit.Entry) bool {
-	for _, c := range [...]struct{ want, have string }{
-		{f.Agent, e.Agent}, {f.User, e.User}, {f.Service, e.Service}, {f.Tool, cmp.Or(e.Tool, e.Event)},
-		{f.CallID, e.CallID}, {f.ToolCallID, e.ToolCallID}, {f.CredentialID, e.CredentialID}, {f.Outcome, e.Status},
-	} {
-		if c.want != "" && c.want != c.have {
-			return false
-		}
-	}
-	return (f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
 }

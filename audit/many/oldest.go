@@ -17,9 +17,10 @@ const (
 	maxOpen = 100_000
 
 	// After its deadline, or so long after its beginning where it has none, a write
-	// has no outcome any more; then there is grace for its record (package audit).
+	// has no outcome any more (package audit); by clocks that do not go alike it may
+	// have one in the log for a while.
 	longestCall = 5 * time.Minute
-	grace       = time.Minute
+	grace       = Slack
 )
 
 // Oldest calls fn for the entries of one log that the filter selects, oldest
@@ -174,7 +175,7 @@ func (o *ordered) close(p *place, outcome audit.Raw) error {
 func (o *ordered) settle(p *place, outcome audit.Raw) {
 	e, err := audit.Join(p.raw, outcome, o.now)
 	p.raw, p.ended = audit.Raw{}, true
-	if p.shown = err != nil || !Match(&o.filter, &e); !p.shown {
+	if p.shown = err != nil || !o.filter.Match(&e); !p.shown {
 		p.entry = e
 	}
 }

@@ -71,6 +71,9 @@ func (m *Mirror) deliver(ctx context.Context, lot Lot) error {
 		if !sleep(ctx, wait) {
 			return context.Cause(ctx)
 		}
+		if closed != nil {
+			m.close()
+		}
 	}
 }
 
@@ -137,11 +140,19 @@ func (m *Mirror) refuse(ctx context.Context, what Refusal, r *Record) error {
 // dead network share, is waited for, since it may still succeed; but not when the
 // program stops.
 func (m *Mirror) attempt(ctx context.Context, lot Lot) error {
+	if m.sink == nil {
+		sink, err := m.Open()
+		if err != nil {
+			return &Closed{err}
+		}
+		m.sink = sink
+	}
+	sink := m.sink
 	bounded, cancel := context.WithTimeout(ctx, m.Patience)
 	done := make(chan error, 1)
 	go func() { // ends with Send
 		defer cancel()
-		done <- m.Sink.Send(bounded, lot)
+		done <- sink.Send(bounded, lot)
 	}()
 	overdue := time.NewTimer(m.Patience + grace)
 	defer overdue.Stop()

@@ -71,8 +71,12 @@ type Options struct {
 	Dir    string // of the log
 	Log    string // its name
 	Name   string // of the mirror: letters, digits and hyphens; its bookmark is kept by it
-	Sink   Sink   // is closed when Run ends
 	Filter Filter
+
+	// Open opens the place; it is closed when Run ends. While the place refuses the
+	// mirror it is opened anew from time to time, so that a secret that has changed
+	// since is read again. An error is taken for such a refusal.
+	Open func() (Sink, error)
 
 	// Refused hears of what is passed over, before it is: an error means that it
 	// is not yet.
@@ -88,6 +92,7 @@ type Options struct {
 type Mirror struct {
 	Options
 	subscription audit.Subscription
+	sink         Sink // nil: not open
 	outage       outage
 	most         int     // records of a lot, since a larger one was too large; 0: any
 	taken        int     // lots in a row since then
@@ -135,11 +140,7 @@ func Backoff(try int) time.Duration {
 // Run mirrors until the context ends, which is no error. It waits while another
 // process of the machine does the same.
 func (m *Mirror) Run(ctx context.Context) error {
-	defer func() {
-		if !m.abandoned {
-			_ = m.Sink.Close()
-		}
-	}()
+	defer m.close()
 	for try := 0; ; try++ {
 		err := m.subscription.Run(ctx, m.take)
 		if ctx.Err() != nil {
@@ -231,6 +232,14 @@ func (m *Mirror) catchUp(ctx context.Context, behind *Behind, end int64) error {
 }
 
 var errEnd = errors.New("end")
+
+// close lets go of the place; not of one that is still at work.
+func (m *Mirror) close() {
+	if m.sink != nil && !m.abandoned {
+		_ = m.sink.Close()
+	}
+	m.sink = nil
+}
 
 func (m *Mirror) failed() {
 	if m.Failed != nil {

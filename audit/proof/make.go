@@ -1,15 +1,12 @@
 package proof
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -141,40 +138,13 @@ func cosigned(dir string, tree *tile.Tree) (int64, []byte) {
 	if err != nil {
 		return 0, nil
 	}
-	c, err := parseCheckpoint(note)
-	own, e := parseCheckpoint(tree.Checkpoint())
-	if err != nil || e != nil || c.origin != own.origin || c.size < 1 || c.size > tree.Size() {
+	c, err := anchor.Parse(note)
+	own, e := anchor.Parse(tree.Checkpoint())
+	if err != nil || e != nil || c.Origin != own.Origin || c.Size < 1 || c.Size > tree.Size() {
 		return 0, nil
 	}
-	if root, err := tree.RootAt(c.size); err != nil || root != c.root {
+	if root, err := tree.RootAt(c.Size); err != nil || root != c.Root {
 		return 0, nil
 	}
-	return c.size, note
-}
-
-// checkpoint is what a note says (c2sp.org/tlog-checkpoint).
-type checkpoint struct {
-	origin string
-	size   int64
-	root   tlog.Hash
-}
-
-// parseCheckpoint reads one without looking at its signatures.
-func parseCheckpoint(note []byte) (checkpoint, error) {
-	var c checkpoint
-	bad := errors.New("the checkpoint is not of the form origin, size, root hash")
-	text, _, ok := bytes.Cut(note, []byte("\n\n"))
-	lines := strings.Split(string(text), "\n")
-	if !ok || len(lines) < 3 || lines[0] == "" {
-		return c, bad
-	}
-	var err error
-	c.origin = lines[0]
-	if c.size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.size < 0 || strconv.FormatInt(c.size, 10) != lines[1] {
-		return c, bad
-	}
-	if c.root, err = tlog.ParseHash(lines[2]); err != nil {
-		return c, bad
-	}
-	return c, nil
+	return c.Size, note
 }

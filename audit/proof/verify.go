@@ -72,7 +72,7 @@ func Verify(text []byte, key string, witnessKeys ...string) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Log: verifier.Name(), CallID: f.CallID}
-	v := verification{verifier: verifier, witnesses: witnessKeys, report: r, checked: map[string]checkpoint{}}
+	v := verification{verifier: verifier, witnesses: witnessKeys, report: r, checked: map[string]anchor.Checkpoint{}}
 	for i := range f.Records {
 		if err := v.record(&f.Records[i]); err != nil {
 			return nil, err
@@ -88,7 +88,7 @@ type verification struct {
 	verifier  note.Verifier
 	witnesses []string
 	report    *Report
-	checked   map[string]checkpoint // notes whose signatures are good
+	checked   map[string]anchor.Checkpoint // notes whose signatures are good
 }
 
 func (v *verification) record(r *record) error {
@@ -103,7 +103,7 @@ func (v *verification) record(r *record) error {
 	if err != nil {
 		return err
 	}
-	if err := tlog.CheckRecord(p.proof, c.size, c.root, p.index, tlog.RecordHash([]byte(r.Leaf))); err != nil {
+	if err := tlog.CheckRecord(p.proof, c.Size, c.Root, p.index, tlog.RecordHash([]byte(r.Leaf))); err != nil {
 		return fmt.Errorf("the record is not in the signed tree at index %d: it, or its proof, was changed", p.index)
 	}
 	body, err := r.body()
@@ -123,23 +123,23 @@ func (v *verification) record(r *record) error {
 	}
 	rec.Erased = false // a body that is not in the file may only be withheld
 	v.report.Records = append(v.report.Records, Proved{p.index, state, rec})
-	if c.size >= v.report.TreeSize {
-		v.report.TreeSize, v.report.Root = c.size, c.root.String()
+	if c.Size >= v.report.TreeSize {
+		v.report.TreeSize, v.report.Root = c.Size, c.Root.String()
 	}
 	return nil
 }
 
 // checkpoint checks the signatures of a note, the log's and the witnesses'.
-func (v *verification) checkpoint(msg []byte) (checkpoint, error) {
+func (v *verification) checkpoint(msg []byte) (anchor.Checkpoint, error) {
 	if c, ok := v.checked[string(msg)]; ok {
 		return c, nil
 	}
-	c, err := parseCheckpoint(msg)
+	c, err := anchor.Parse(msg)
 	if err != nil {
 		return c, err
 	}
-	if c.origin != v.verifier.Name() {
-		return c, fmt.Errorf("the checkpoint is of the log %.100q, not of %q", c.origin, v.verifier.Name())
+	if c.Origin != v.verifier.Name() {
+		return c, fmt.Errorf("the checkpoint is of the log %.100q, not of %q", c.Origin, v.verifier.Name())
 	}
 	if err := CheckSignature(msg, v.verifier); err != nil {
 		return c, err
@@ -155,6 +155,9 @@ func (v *verification) checkpoint(msg []byte) (checkpoint, error) {
 	return c, nil
 }
 
+// ErrOtherKey is in the error of a checkpoint that no signature of the key is on.
+var ErrOtherKey = errors.New("the checkpoint is not signed with the key")
+
 // CheckSignature checks that a note is signed with a key.
 func CheckSignature(msg []byte, verifier note.Verifier) error {
 	_, err := note.Open(msg, note.VerifierList(verifier))
@@ -164,7 +167,7 @@ func CheckSignature(msg []byte, verifier note.Verifier) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unverified):
-		return fmt.Errorf("the checkpoint is not signed with the key %s+%08x", verifier.Name(), verifier.KeyHash())
+		return fmt.Errorf("%w %s+%08x", ErrOtherKey, verifier.Name(), verifier.KeyHash())
 	case errors.As(err, &invalid):
 		return errors.New("the checkpoint has a forged signature, or was changed")
 	}

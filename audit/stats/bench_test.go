@@ -19,21 +19,21 @@ func aLog(t testing.TB, n int) string {
 	dir := t.TempDir()
 	l := open(t, dir)
 	defer func() { _ = l.Close() }()
-	const writers = 256
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := w; i < n; i += writers {
+	together := max(n/500, 16) // side by side, and yet about in order of time
+	for first := 0; first < n; first += together {
+		var wg sync.WaitGroup
+		for i := first; i < min(first+together, n); i++ {
+			wg.Go(func() {
 				for _, r := range oneCall(i, n) {
 					if _, err := l.Append(t.Context(), r); err != nil {
 						t.Error(err)
 						return
 					}
 				}
-			}
-		})
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
 	return dir
 }
 

@@ -89,6 +89,12 @@ func New(f audit.Filter, now time.Time) *Collector {
 // Read counts the log in a folder, as far as it goes when it begins. progress hears
 // now and then how many of how many records are read; nil: nobody.
 func (c *Collector) Read(ctx context.Context, dir string, progress func(done, total int64)) error {
+	if c.filter.Text != "" || c.filter.Before != 0 { // only whole entries tell
+		return many.Oldest(ctx, dir, c.filter, progress, func(e audit.Entry) error {
+			c.TakeEntry(e)
+			return nil
+		})
+	}
 	from, size, err := many.Seek(dir, c.filter.Since)
 	if err != nil {
 		return err
@@ -121,7 +127,7 @@ var errEnd = errors.New("what follows is not asked for")
 func (c *Collector) Take(r audit.Raw) time.Time {
 	c.records++
 	var f facts
-	var callID, toolCallID []byte
+	var callID, toolCallID, correlationID []byte
 	var deadline time.Time
 	m := leaf.Of(r.Leaf)
 	for m.Next() {
@@ -136,6 +142,8 @@ func (c *Collector) Take(r audit.Raw) time.Time {
 			callID = leaf.Text(m.Value)
 		case "tool_call_id":
 			toolCallID = m.Value
+		case "correlation_id":
+			correlationID = m.Value
 		case "agent":
 			f.agent = c.name(m.Value)
 		case "service":
@@ -156,27 +164,29 @@ func (c *Collector) Take(r audit.Raw) time.Time {
 	if f.user = c.user(r); f.status == "" {
 		f.status = "ok"
 	}
-	if c.filter.CallID != "" && c.filter.CallID != string(callID) || c.filter.ToolCallID != "" && c.filter.ToolCallID != string(leaf.Text(toolCallID)) {
+	w := &c.filter
+	if w.CallID != "" && w.CallID != string(callID) || w.ToolCallID != "" && w.ToolCallID != string(leaf.Text(toolCallID)) ||
+		w.CorrelationID != "" && w.CorrelationID != string(leaf.Text(correlationID)) {
 		return at
 	}
 	switch f.phase {
 	case audit.PhaseIntent:
 		if len(c.open) < maxOpen {
-			c.open[string(callID)] = write{f, lastMoment(at, deadline)}
+			c.open[string(callID)] = write{f, lastMoment(at, deadline)} // where it does not end, settle counts it
 			return at
 		}
 		f.status = c.unended(lastMoment(at, deadline))
 	case audit.PhaseOutcome:
-		if w, ok := c.open[string(callID)]; ok {
+		if begun, ok := c.open[string(callID)]; ok {
 			delete(c.open, string(callID))
-			f.time = w.time // a write counts when it began
+			f.time = begun.time // a write counts when it began
 		}
 	}
 	c.count(&f)
 	return at
 }
 
-// TakeEntry counts an entry: one that was joined by somebody else.
+// TakeEntry counts an entry that was joined, and selected, by somebody else.
 func (c *Collector) TakeEntry(e audit.Entry) {
 	c.records++
 	f := facts{

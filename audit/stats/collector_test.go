@@ -40,7 +40,7 @@ func TestTheSameAsAudit(t *testing.T) {
 	for _, f := range []audit.Filter{
 		{}, {Agent: "agent-3"}, {User: "user-7@example.com"}, {Service: "slack"}, {Tool: "slack_post_message"}, {Tool: "token.refused"}, {Tool: "made_up"},
 		{Outcome: "not_permitted"}, {Outcome: "ok"}, {Outcome: audit.StatusUnknown}, {Outcome: audit.StatusPending}, {CredentialID: "slack/agent-2"},
-		{Since: midnight.Add(5 * time.Hour), Until: midnight.Add(7 * time.Hour)}, {ToolCallID: "toolu_7"}, {CallID: "gone"}, {Agent: "nobody"},
+		{Since: midnight.Add(5 * time.Hour), Until: midnight.Add(7 * time.Hour)}, {ToolCallID: "toolu_7"}, {CallID: "gone"}, {Agent: "nobody"}, {Text: "Dana"}, {CorrelationID: fmt.Sprintf("%032x", 9)},
 	} {
 		quick := New(f, time.Now())
 		if err := quick.Read(t.Context(), dir, nil); err != nil {
@@ -55,7 +55,11 @@ func TestTheSameAsAudit(t *testing.T) {
 		}
 		got, want := tallied(quick.Report()), tallied(slow.Report())
 		if !maps.Equal(got, want) {
-			t.Errorf("%+v:\n%v\nwant\n%v", f, got, want)
+			for key := range want {
+				if got[key] != want[key] {
+					t.Errorf("%+v: %s: %s, want %s", f, key, got[key], want[key])
+				}
+			}
 		}
 		if f == (audit.Filter{}) && quick.all.Calls != 2003 {
 			t.Errorf("%d calls", quick.all.Calls)

@@ -70,5 +70,5 @@ func ExampleSketch() {
 		s.Add(float64(ms + 1))
 	}
 	fmt.Printf("%.0f %.0f\n", s.Quantile(0.5), s.Quantile(0.99))
-	// Output: 499 984
+	// Output: 504 995
 }

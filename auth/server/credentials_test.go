@@ -76,7 +76,7 @@ func TestCredentialsRefusals(t *testing.T) {
 	if a.body != b.body || a.Status != b.Status {
 		t.Errorf("an unknown client can be told from a wrong secret: %s and %s", a.body, b.body)
 	}
-	if err := p.agents.Suspend(t.Context(), "bot"); err != nil {
+	if err := p.agents.Suspend(t.Context(), "bot", ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.call(TokenPath, as("c-bot", "grant_type", client.GrantOwn)...); got.Error != "invalid_grant" {

@@ -38,12 +38,12 @@ func TestExchangeAChainOfThreeAgents(t *testing.T) {
 func TestExchangeEndsWithWhatItCameFrom(t *testing.T) {
 	for name, end := range map[string]func(p *plant, first token){
 		"an agent in the middle is suspended": func(p *plant, _ token) {
-			if err := p.agents.Suspend(t.Context(), "other"); err != nil {
+			if err := p.agents.Suspend(t.Context(), "other", ""); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"the first agent is suspended": func(p *plant, _ token) {
-			if err := p.agents.Suspend(t.Context(), "bot"); err != nil {
+			if err := p.agents.Suspend(t.Context(), "bot", ""); err != nil {
 				t.Fatal(err)
 			}
 		},

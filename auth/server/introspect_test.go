@@ -64,7 +64,7 @@ func TestIntrospectNothingElseIsActive(t *testing.T) {
 		t.Fatal(err)
 	}
 	suspended := p.own("third")
-	if err := p.agents.Suspend(t.Context(), "third"); err != nil {
+	if err := p.agents.Suspend(t.Context(), "third", ""); err != nil {
 		t.Fatal(err)
 	}
 	admin := p.call(TokenPath, as("ops", "grant_type", client.GrantOwn, "resource", fixturePublic+AdminPath)...).Access

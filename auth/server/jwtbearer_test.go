@@ -138,7 +138,7 @@ func TestJWTBearerAWorkloadWithinItsRule(t *testing.T) {
 	if got := p.bring(subject, "scope", "crm:read-write slack:chat:write"); p.who(got.Access).Grants.String() != "crm:contacts.read" {
 		t.Errorf("also more than the rule: %s", got.body)
 	}
-	if err := p.agents.Suspend(t.Context(), "bot"); err != nil {
+	if err := p.agents.Suspend(t.Context(), "bot", ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.bring(subject); got.Error != "invalid_grant" {

@@ -196,7 +196,7 @@ func TestWhenAFamilyEnds(t *testing.T) {
 		"agent not the client's": func(_ *testing.T, h *house, _ *replica) {
 			h.change(func() { c := h.clients["web"]; c.Agents = []string{"other"}; h.clients["web"] = c })
 		},
-		"agent suspended": func(t *testing.T, _ *house, r *replica) { must(t, r.agents.Suspend(t.Context(), "bot")) },
+		"agent suspended": func(t *testing.T, _ *house, r *replica) { must(t, r.agents.Suspend(t.Context(), "bot", "")) },
 		"not used":        func(_ *testing.T, h *house, r *replica) { h.clock.pass(r.RefreshTTL) },
 		"EndPerson":       func(t *testing.T, _ *house, r *replica) { must(t, r.EndPerson(t.Context(), "alice")) },
 		"EndClient":       func(t *testing.T, _ *house, r *replica) { must(t, r.EndClient(t.Context(), "web")) },

@@ -37,7 +37,7 @@ func TestRevokeAnAccessToken(t *testing.T) {
 func TestRevokeOfASuspendedAgentHoldsWhenItIsResumed(t *testing.T) {
 	p := newPlant(t, "")
 	access := p.own("bot")
-	if err := p.agents.Suspend(t.Context(), "bot"); err != nil {
+	if err := p.agents.Suspend(t.Context(), "bot", ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.revoke(as("c-bot", "token", access)...); got.Status != http.StatusOK {

@@ -24,18 +24,19 @@ func agentCommand() *cobra.Command {
 			verb: "suspend", short: "Stop an agent at once, in every process", event: "agent.suspended",
 			done:      "Agent %s is suspended: its tokens are refused from now on. 'toolvault agent resume %[1]s' lets it in again.",
 			elsewhere: "This process knows no agent %s%s; if some config has it, it is suspended from now on. 'toolvault agent resume %[1]s' lets it in again.",
+			reason:    true,
 			do:        (*auth.Agents).Suspend,
 		}),
 		agentChangeCommand(agentChange{
 			verb: "resume", short: "Let a suspended agent in again", event: "agent.resumed",
 			done:      "Agent %s may act again.",
 			elsewhere: "This process knows no agent %s%s; if some config has it, it may act again.",
-			do:        (*auth.Agents).Resume,
+			do:        withoutReason((*auth.Agents).Resume),
 		}),
 		agentChangeCommand(agentChange{
 			verb: "remove", short: "Remove an agent that 'agent add' added, or the sandbox's", event: "agent.removed",
 			done: "Agent %s is removed: its tokens are refused from now on.",
-			do:   (*auth.Agents).Remove,
+			do:   withoutReason((*auth.Agents).Remove),
 		}),
 	)
 	return cmd
@@ -47,7 +48,7 @@ func agentAddCommand() *cobra.Command {
 	cmd := agentChangeCommand(agentChange{
 		verb: "add", short: "Add an agent, or give a program that is one its public key", event: "agent.added",
 		done: "Agent %s is added. It has no credentials yet: register them in a config file (docs/add-a-credential.md).",
-		do: func(agents *auth.Agents, ctx context.Context, id string) error {
+		do: func(agents *auth.Agents, ctx context.Context, id, _ string) error {
 			if _, known := agents.Get(id); known && key != "" {
 				return nil // of the config, or added before: it gets the key
 			}
@@ -81,12 +82,18 @@ type agentChange struct {
 	verb, short, event string
 	done               string // what is said; %s is the agent
 	elsewhere          string // what is said if this process does not know the agent; the second %s may name one that is meant
-	do                 func(*auth.Agents, context.Context, string) error
+	reason             bool   // it can have one
+	do                 func(agents *auth.Agents, ctx context.Context, id, reason string) error
 	after              func(*cobra.Command, *app.App, string) error // what else is done, once it is recorded; nil: nothing
+}
+
+func withoutReason(do func(*auth.Agents, context.Context, string) error) func(*auth.Agents, context.Context, string, string) error {
+	return func(agents *auth.Agents, ctx context.Context, id, _ string) error { return do(agents, ctx, id) }
 }
 
 func agentChangeCommand(c agentChange) *cobra.Command {
 	var p place
+	var reason string
 	cmd := &cobra.Command{
 		Use:   c.verb + " ID",
 		Short: c.short,
@@ -94,10 +101,11 @@ func agentChangeCommand(c agentChange) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := args[0]
 			return p.with(cmd, func(a *app.App) error {
-				if err := c.do(a.Agents, cmd.Context(), id); err != nil {
+				reason := a.Redactor.Text(reason)
+				if err := c.do(a.Agents, cmd.Context(), id, reason); err != nil {
 					return err
 				}
-				if err := a.Event(cmd.Context(), c.event, id, ""); err != nil {
+				if err := a.Event(cmd.Context(), c.event, id, reason); err != nil {
 					return err
 				}
 				var unknown *auth.UnknownAgentError
@@ -118,6 +126,10 @@ func agentChangeCommand(c agentChange) *cobra.Command {
 		},
 	}
 	p.flags(cmd)
+	if c.reason {
+		cmd.Flags().StringVar(&reason, "reason", "", "why, for the record; shown to whoever asks, the agent too")
+		cmd.Example = "  toolvault agent " + c.verb + ` support-agent-1 --reason "its laptop was stolen"`
+	}
 	return cmd
 }
 
@@ -153,23 +165,31 @@ func printAgents(cmd *cobra.Command, o output, a *app.App) error {
 			}
 		}
 		if o == "json" {
-			if err := printJSON(cmd.OutOrStdout(), map[string]any{
+			line := map[string]any{
 				"id": agent.ID, "state": state, "from": agent.Origin, "services": services, "tasks": slices.Sorted(maps.Keys(agent.Tasks)),
-			}); err != nil {
+			}
+			if agent.Reason != "" {
+				line["reason"] = agent.Reason
+			}
+			if err := printJSON(cmd.OutOrStdout(), line); err != nil {
 				return err
 			}
 			continue
 		}
-		rows = append(rows, []string{agent.ID, state, agent.Origin, orDash(strings.Join(slices.Sorted(maps.Keys(services)), " "))})
+		rows = append(rows, []string{agent.ID, because(state, agent.Reason), agent.Origin, orDash(strings.Join(slices.Sorted(maps.Keys(services)), " "))})
 	}
-	for _, id := range a.Agents.Suspended() {
+	for _, agent := range a.Agents.Suspended() {
 		if o == "json" {
-			if err := printJSON(cmd.OutOrStdout(), map[string]any{"id": id, "state": "suspended", "from": "unknown", "services": map[string]string{}, "tasks": []string{}}); err != nil {
+			line := map[string]any{"id": agent.ID, "state": "suspended", "from": "unknown", "services": map[string]string{}, "tasks": []string{}}
+			if agent.Reason != "" {
+				line["reason"] = agent.Reason
+			}
+			if err := printJSON(cmd.OutOrStdout(), line); err != nil {
 				return err
 			}
 			continue
 		}
-		rows = append(rows, []string{id, "suspended", "not known here", "-"})
+		rows = append(rows, []string{agent.ID, because("suspended", agent.Reason), "not known here", "-"})
 	}
 	if o == "json" {
 		return nil
@@ -179,4 +199,12 @@ func printAgents(cmd *cobra.Command, o output, a *app.App) error {
 		return nil
 	}
 	return printTable(cmd.OutOrStdout(), []string{"AGENT", "STATE", "FROM", "CREDENTIALS"}, rows)
+}
+
+// because is a state with why it is so.
+func because(state, reason string) string {
+	if reason == "" {
+		return state
+	}
+	return state + ": " + cell(reason, 60)
 }

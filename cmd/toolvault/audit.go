@@ -16,7 +16,7 @@ import (
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Read and verify the audit log", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(auditTailCommand(), auditQueryCommand(), auditShowCommand(), auditVerifyCommand(), auditKeyCommand(), auditEraseCommand())
+	cmd.AddCommand(auditTailCommand(), auditQueryCommand(), auditShowCommand(), auditVerifyCommand(), auditProveCommand(), auditCheckpointCommand(), auditTilesCommand(), auditKeyCommand(), auditEraseCommand(), auditArchiveCommand())
 	return cmd
 }
 

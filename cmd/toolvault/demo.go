@@ -236,7 +236,7 @@ func (d *demo) account(ctx context.Context, p place) error {
 	d.trail(entries)
 
 	d.title("And can you prove it?")
-	report, err := audit.Verify(ctx, dir, d.app.AuditKey(), nil)
+	report, err := audit.Verify(ctx, audit.VerifyOptions{Dir: dir, Key: d.app.AuditKey()})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ import (
 func auditVerifyCommand() *cobra.Command {
 	var p place
 	var o output
-	var key, head string
+	var key, head, proofFile, sinceFile string
+	var witnesses []string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that no record was changed, removed or added",
@@ -29,32 +30,53 @@ is named, and the exit code is 1. It only reads: the log stays as it was found.
 
 Without --key the log is held against the key that this toolvault signs with.
 With --key the log must be signed by that key; a copy of the folder can then be
-verified where there is no store. With --head the log must also hold a checkpoint
-that you have kept elsewhere yourself.`,
+verified where there is no store. With --since the log must also hold every record
+that a checkpoint covers which you have kept elsewhere yourself ('toolvault audit
+checkpoint' prints one); --head takes a copy of the file audit/head in its place.
+
+With --proof nothing of this is read, but a file that 'toolvault audit prove' has
+written: it is checked against --key alone, on any machine. With --witness the
+witness of that key must have cosigned it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("proof") {
+				for _, other := range []string{"data", "config", "head", "since"} {
+					if cmd.Flags().Changed(other) {
+						return misuse(cmd, "--proof is checked against --key alone: leave out --%s", other)
+					}
+				}
+				return verifyProof(cmd, o, proofFile, key, witnesses)
+			}
+			if len(witnesses) > 0 {
+				return misuse(cmd, "--witness goes with --proof")
+			}
+			var seen []byte
+			if sinceFile != "" {
+				var err error
+				if seen, err = readUpTo(cmd, "--since", sinceFile, maxNote); err != nil {
+					return err
+				}
+			}
 			dir, err := p.auditDir()
 			if err != nil {
 				return errors.Join(p.noteGone(cmd), err)
 			}
-			report, err := p.verify(cmd, dir, key, head)
+			report, key, err := p.verify(cmd, dir, key, head)
 			if err != nil {
 				return err
 			}
-			w := cmd.OutOrStdout()
-			switch {
-			case o == "json":
-				if err := printJSON(w, report); err != nil {
+			found := verdict{Report: report}
+			if seen != nil {
+				s, err := holdSince(cmd.Context(), dir, seen, key, report)
+				if err != nil {
 					return err
 				}
-			case report.Problem != nil:
-				_, _ = fmt.Fprintln(w, notIntact(report.Problem))
-			case report.Records == 0:
-				_, _ = fmt.Fprintln(w, "The log is empty: nothing to verify.")
-			default:
-				_, _ = fmt.Fprintln(w, intact(report))
+				found.Since = &s
 			}
-			if report.Problem != nil {
+			if err := found.print(cmd.OutOrStdout(), o); err != nil {
+				return err
+			}
+			if !found.good() {
 				return &exitError{1}
 			}
 			return nil
@@ -63,30 +85,59 @@ that you have kept elsewhere yourself.`,
 	p.flags(cmd)
 	o.flag(cmd)
 	cmd.Flags().StringVar(&key, "key", "", "verifier key to hold the log against ('toolvault audit key' prints it)")
+	cmd.Flags().StringVar(&sinceFile, "since", "", "a checkpoint that was kept elsewhere: what it covers must be a prefix of the log")
+	cmd.Flags().StringVar(&proofFile, "proof", "", "check this file of 'toolvault audit prove' instead of a log (- is stdin)")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "with --proof: verifier key of a witness that must have cosigned (can be given again)")
 	cmd.Flags().StringVar(&head, "head", "", "a copy of the file audit/head that was kept elsewhere: the log must hold its checkpoint")
 	return cmd
 }
 
-// readHead reads a copy of a log's head, which is small.
-func readHead(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("--head: %w", err)
+// maxNote bounds a checkpoint, with cosignatures, and a head, in bytes.
+const maxNote = 64 << 10
+
+// verdict is what verify tells programs.
+type verdict struct {
+	audit.Report
+	Since *since `json:"since,omitempty"`
+}
+
+func (v *verdict) good() bool {
+	return v.Problem == nil && (v.Since == nil || v.Since.Finding == sinceHolds)
+}
+
+func (v *verdict) print(w io.Writer, o output) error {
+	if o == "json" {
+		return printJSON(w, v)
 	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, 64<<10))
+	switch {
+	case v.Problem != nil:
+		_, _ = fmt.Fprintln(w, notIntact(v.Problem))
+	case v.Since != nil && v.Since.Finding != sinceHolds: // said next
+	case v.Records == 0:
+		_, _ = fmt.Fprintln(w, "The log is empty: nothing to verify.")
+	default:
+		text := intact(v.Report)
+		if v.Since != nil {
+			text += fmt.Sprintf(" The %d records of the checkpoint are its first, as they were.", v.Since.Records)
+		}
+		_, _ = fmt.Fprintln(w, text)
+	}
+	if v.Since != nil && v.Since.Finding != sinceHolds {
+		_, _ = fmt.Fprintf(w, "NOT A CONTINUATION: %s.\n", v.Since.Reason)
+	}
+	return nil
 }
 
 // verify holds the log against a key, or this place's own where none is given,
-// and against what the store keeps.
-func (p *place) verify(cmd *cobra.Command, dir, key, headFile string) (audit.Report, error) {
+// and against what the store keeps. It returns the key.
+func (p *place) verify(cmd *cobra.Command, dir, key, headFile string) (audit.Report, string, error) {
 	given := key != ""
 	ctx := cmd.Context()
 	var kept [][]byte
 	if headFile != "" {
-		head, err := readHead(headFile)
+		head, err := readUpTo(cmd, "--head", headFile, maxNote)
 		if err != nil {
-			return audit.Report{}, err
+			return audit.Report{}, "", err
 		}
 		kept = append(kept, head)
 	}
@@ -96,29 +147,29 @@ func (p *place) verify(cmd *cobra.Command, dir, key, headFile string) (audit.Rep
 		defer func() { _ = evidence.Close() }()
 		if !given {
 			if key, err = evidence.Key(); err != nil {
-				return audit.Report{}, errors.Join(noteFormer(cmd, evidence, ""), err)
+				return audit.Report{}, "", errors.Join(noteFormer(cmd, evidence, ""), err)
 			}
 		}
 		head, err := evidence.Head(ctx, key)
 		if err != nil {
-			return audit.Report{}, err
+			return audit.Report{}, "", err
 		}
 		if head != nil {
 			kept = append(kept, head)
 		}
 		if err := noteFormer(cmd, evidence, key); err != nil {
-			return audit.Report{}, err
+			return audit.Report{}, "", err
 		}
 	case given:
 		say(cmd, "Not held against the checkpoint that the store keeps: %v", err)
 	default:
-		return audit.Report{}, err
+		return audit.Report{}, "", err
 	}
-	report, err := audit.Verify(ctx, dir, key, progress(cmd.ErrOrStderr()), kept...)
+	report, err := audit.Verify(ctx, audit.VerifyOptions{Dir: dir, Key: key, Progress: progress(cmd.ErrOrStderr()), Kept: kept})
 	if err == nil && given && report.Checkpoints == 0 && report.Problem == nil {
 		report.Problem = &audit.Problem{Reason: "no checkpoint is signed by this key: the log is empty"}
 	}
-	return report, err
+	return report, key, err
 }
 
 // noteGone is noteFormer for a place without a log.

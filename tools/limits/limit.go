@@ -135,7 +135,7 @@ var units = []struct {
 // ParseSize reads a number of bytes: "50MB", "1.5 GB", "512KiB", "800000".
 func ParseSize(text string) (int64, error) {
 	bad := errors.New(`a size is a number and B, kB, MB, GB, KiB, MiB or GiB, such as "50MB"`)
-	number := strings.TrimRight(text, "BkKMGi ")
+	number := strings.TrimRight(text, "bBkKmMgGiI ")
 	unit := strings.TrimSpace(text[len(number):])
 	size := int64(0)
 	for _, u := range units {

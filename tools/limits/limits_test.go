@@ -374,12 +374,12 @@ func TestRecordsThatCountNoMoreAreRemoved(t *testing.T) {
 	s := newMemory()
 	b := s.process(0, perMinute(5), Limit{Kind: Calls, Max: 5, Per: Day})
 	calls(t, b, 1)
-	s.pass(47 * time.Hour)
+	s.pass(33 * time.Hour) // a day after the end of the day
 	must(t, b.sweep(t.Context()))
 	if len(s.items) != 2 {
 		t.Errorf("%d records: removed too early", len(s.items))
 	}
-	s.pass(2 * time.Hour)
+	s.pass(16 * time.Hour)
 	must(t, b.sweep(t.Context()))
 	if len(s.items) != 0 {
 		t.Errorf("%d records are left", len(s.items))

@@ -18,6 +18,9 @@ const (
 	again = time.Second
 	// share is the part of what is left that a slice is at most: one in so many.
 	share = 8
+	// near is how near to its end a budget is counted one by one, so that no process
+	// holds what another could use: so many calls, or slices of bytes.
+	near = 32
 	// growth is how many times the last slice the next one may be.
 	growth = 4
 	// least is what a slice of bytes is at least.
@@ -168,13 +171,11 @@ func (m *meter) lease(ctx context.Context) error {
 	m.mu.Lock()
 	now := m.budgets.clock.now()
 	m.turn(now)
-	owed, want := -min(m.left, 0), m.want(now)
-	w := window{Begins: m.begins.Unix()}
-	most := m.rule.Max
+	owed, want, begins, rule := -min(m.left, 0), m.want(now), m.begins, m.rule
 	m.mu.Unlock()
 	var got int64
 	if err == nil {
-		got, err = m.draw(ctx, w, owed, want, most)
+		got, err = m.draw(ctx, begins.Unix(), owed, want, rule)
 	}
 
 	m.mu.Lock()
@@ -187,7 +188,7 @@ func (m *meter) lease(ctx context.Context) error {
 		return nil
 	}
 	m.left += owed // the store knows now
-	if m.turn(now); m.begins.Unix() == w.Begins {
+	if m.turn(now); m.begins.Equal(begins) {
 		m.left, m.size, m.leased = m.left+got, got, now
 		if m.left <= 0 && got == 0 {
 			m.until = now.Add(again)
@@ -207,10 +208,7 @@ func (m *meter) end() {
 // want is how large the next slice should be: what the last one shows to be used in
 // Horizon.
 func (m *meter) want(now time.Time) int64 {
-	floor := int64(1)
-	if m.rule.Kind == Bytes {
-		floor = least
-	}
+	floor := m.rule.smallest()
 	used := m.size - max(m.left, 0)
 	if used <= 0 {
 		return floor

@@ -68,11 +68,16 @@ func (b *Budgets) decode(item store.Item) record {
 }
 
 // draw takes what is owed from the window's budget, whether it has as much or not,
-// and of the rest as many as wanted, up to an eighth of it.
-func (m *meter) draw(ctx context.Context, w window, owed, want, most int64) (got int64, err error) {
-	err = m.swap(ctx, w.Begins, func(taken int64) int64 {
-		free := most - taken - owed
-		got = max(min(want, max(free/share, m.smallest()), free), 0)
+// and of the rest as many as wanted, up to an eighth of it; where little is left, as
+// few as can be.
+func (m *meter) draw(ctx context.Context, begins, owed, want int64, l Limit) (got int64, err error) {
+	err = m.swap(ctx, begins, func(taken int64) int64 {
+		free := l.Max - taken - owed
+		most := max(free/share, l.smallest())
+		if free < near*l.smallest() {
+			most = l.smallest()
+		}
+		got = max(min(want, most, free), 0)
 		return owed + got
 	})
 	if err != nil {
@@ -81,8 +86,9 @@ func (m *meter) draw(ctx context.Context, w window, owed, want, most int64) (got
 	return got, nil
 }
 
-func (m *meter) smallest() int64 {
-	if m.limit().Kind == Bytes {
+// smallest is what a slice is at least, unless less is left.
+func (l Limit) smallest() int64 {
+	if l.Kind == Bytes {
 		return least
 	}
 	return 1

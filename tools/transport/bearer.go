@@ -202,7 +202,7 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Ide
 		h.resource.refuse(w, r, http.StatusBadRequest, challenge{code: "invalid_request", description: text}, plainError(text))
 		return auth.Identity{}, false
 	default:
-		h.unauthorized(w, r)
+		h.unauthorized(w, r, nil)
 		return auth.Identity{}, false
 	}
 	id, err := h.Auth.Authenticate(r.Context(), token)
@@ -220,7 +220,7 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Ide
 		a.write(w)
 	default:
 		h.Logger.Info("a token was refused", "error", err, "remote", r.RemoteAddr)
-		h.unauthorized(w, r)
+		h.unauthorized(w, r, err)
 	}
 	return auth.Identity{}, false
 }
@@ -240,9 +240,19 @@ func (h *handler) unproved(w http.ResponseWriter, r *http.Request, e *dpop.Error
 		plainError("The proof of possession is not taken: "+e.Reason+"."))
 }
 
-func (h *handler) unauthorized(w http.ResponseWriter, r *http.Request) {
-	h.refused(r, RefusedToken)
-	h.resource.refuse(w, r, http.StatusUnauthorized,
-		challenge{code: "invalid_token", description: "The token is malformed, expired, revoked or not for this server"},
-		plainError("The token is malformed, expired, revoked or not for this server. Get a new one."))
+// unauthorized refuses a token. Why, only the log says, unless the token's own holder
+// is to know it.
+func (h *handler) unauthorized(w http.ResponseWriter, r *http.Request, err error) {
+	reason := RefusedToken
+	text := "The token is malformed, expired, revoked or not for this server. Get a new one."
+	description := "The token is malformed, expired, revoked or not for this server"
+	var t *auth.TokenError
+	if errors.As(err, &t) {
+		reason += " (" + t.Reason + ")" // a colon would look like a secret that follows
+		if t.Tell != "" {
+			text, description = t.Tell, "The agent of this token is suspended"
+		}
+	}
+	h.refused(r, reason)
+	h.resource.refuse(w, r, http.StatusUnauthorized, challenge{code: "invalid_token", description: description}, plainError(text))
 }

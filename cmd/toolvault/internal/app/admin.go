@@ -39,16 +39,19 @@ func (a *App) administrate(mux *http.ServeMux, oauth *server.Server) error {
 		scope string
 		do    func(http.ResponseWriter, *http.Request, auth.Admin)
 	}{
-		"GET /agents":               {auth.ScopeAgents, h.agents},
-		"POST /agents/{id}/suspend": {auth.ScopeAgents, h.change("agent.suspended", a.Agents.Suspend)},
-		"POST /agents/{id}/resume":  {auth.ScopeAgents, h.change("agent.resumed", a.Agents.Resume)},
-		"DELETE /agents/{id}":       {auth.ScopeAgents, h.change("agent.removed", a.Agents.Remove)},
-		"GET /clients":              {auth.ScopeClients, h.clients},
-		"DELETE /clients/{id}":      {auth.ScopeClients, h.removeClient},
-		"GET /consents":             {auth.ScopeClients, h.consents},
-		"DELETE /consents/{id}":     {auth.ScopeClients, h.endConsent},
-		"GET /credentials":          {auth.ScopeCredentials, h.credentials},
-		"GET /audit":                {auth.ScopeAudit, h.audit},
+		"GET /agents":                   {auth.ScopeAgents, h.agents},
+		"POST /agents/{id}/suspend":     {auth.ScopeAgents, h.change("agent.suspended", func(ctx context.Context, id string) error { return a.Agents.Suspend(ctx, id, "") })},
+		"POST /agents/{id}/resume":      {auth.ScopeAgents, h.change("agent.resumed", a.Agents.Resume)},
+		"DELETE /agents/{id}":           {auth.ScopeAgents, h.change("agent.removed", a.Agents.Remove)},
+		"GET /clients":                  {auth.ScopeClients, h.clients},
+		"DELETE /clients/{id}":          {auth.ScopeClients, h.removeClient},
+		"GET /consents":                 {auth.ScopeClients, h.consents},
+		"DELETE /consents/{id}":         {auth.ScopeClients, h.endConsent},
+		"GET /credentials":              {auth.ScopeCredentials, h.credentials},
+		"GET /audit":                    {auth.ScopeAudit, h.audit},
+		"GET /audit/proof/{call_id}":    {auth.ScopeAudit, h.auditProof},
+		"GET /audit/log/checkpoint":     {auth.ScopeAudit, h.auditCheckpoint},
+		"GET /audit/log/tile/{path...}": {auth.ScopeAudit, h.auditTile},
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
 		own.HandleFunc(method+" "+server.AdminPath+path, func(w http.ResponseWriter, r *http.Request) {
@@ -135,9 +138,10 @@ func lines[T any](w http.ResponseWriter, all []T) {
 
 func (h *admin) agents(w http.ResponseWriter, _ *http.Request, _ auth.Admin) {
 	type line struct {
-		ID    string `json:"id"`
-		State string `json:"state"`
-		From  string `json:"from"`
+		ID     string `json:"id"`
+		State  string `json:"state"`
+		Reason string `json:"reason,omitempty"`
+		From   string `json:"from"`
 	}
 	var all []line
 	for _, agent := range h.app.Agents.List() {
@@ -145,7 +149,7 @@ func (h *admin) agents(w http.ResponseWriter, _ *http.Request, _ auth.Admin) {
 		if agent.Suspended {
 			state = "suspended"
 		}
-		all = append(all, line{agent.ID, state, agent.Origin})
+		all = append(all, line{agent.ID, state, agent.Reason, agent.Origin})
 	}
 	lines(w, all)
 }

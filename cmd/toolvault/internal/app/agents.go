@@ -31,7 +31,7 @@ func (a *App) Agent(id string) (auth.Agent, error) {
 		return auth.Agent{}, fmt.Errorf("there is no agent %q (there are: %s)", id, strings.Join(ids, ", "))
 	}
 	if agent.Suspended {
-		return auth.Agent{}, fmt.Errorf("agent %s is suspended: 'toolvault agent resume %s' lets it in again", id, id)
+		return auth.Agent{}, fmt.Errorf("agent %s is suspended%s: 'toolvault agent resume %s' lets it in again", id, agent.Why(), id)
 	}
 	return agent, nil
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"toolvault/audit"
+	"toolvault/audit/tile"
 	"toolvault/auth"
 	"toolvault/auth/client"
 	"toolvault/auth/dpop"
@@ -79,6 +80,7 @@ type App struct {
 
 	inForce  atomic.Pointer[config.Config] // what a changed file has put in place of Cfg
 	notifier *notifier
+	mirrors  mirrors
 	oauth    struct {
 		mu     sync.Mutex
 		server *server.Server
@@ -97,7 +99,7 @@ type App struct {
 
 // Open assembles everything but the listeners. Close must follow.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{Options: o, services: catalogue(), Redactor: audit.NewRedactor(), Metrics: newMetrics(o.Version)}
+	a := &App{Options: o, services: catalogue(), Redactor: audit.NewRedactor(), Metrics: newMetrics(o.Version), mirrors: mirrors{changed: make(chan struct{}, 1)}}
 	defer func() {
 		if err != nil {
 			_ = a.Close()
@@ -235,6 +237,7 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 		Services: services, Schemas: a.schemas, Pool: a.pool, Vault: a.Vault, Log: timed{a.Log, a.Metrics}, Redactor: a.Redactor, Ledger: a.Ledger, Budgets: a.openBudgets(records),
 		Consent: asking{a}, States: requeststate.New(records, keyring), Patience: patience,
 		Active: func(id string) bool { agent, ok := a.Agents.Get(id); return ok && !agent.Suspended },
+		Why:    func(id string) string { agent, _ := a.Agents.Get(id); return agent.Why() },
 		Now:    time.Now, Logger: a.Logger, Observe: a.Metrics.call,
 	})
 	if err != nil {
@@ -281,6 +284,7 @@ func (a *App) apply(cfg *config.Config) error {
 	a.Vault.Configure(decls, upstream)
 	a.Agents.Configure(agents(cfg))
 	a.notifier.hook.Store(hook)
+	a.mirrors.set(cfg)
 	a.setOwners(cfg)
 	a.inForce.Store(cfg)
 	return nil
@@ -367,10 +371,13 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.keepAudit(ctx) })
 	g.Go(func() error { return a.anchor(ctx) })
 	g.Go(func() error { return a.notifier.run(ctx) })
+	g.Go(func() error { return a.runMirrors(ctx) })
 	if a.tracer != nil {
 		g.Go(func() error { return a.tracer.Run(ctx) })
 	}
+	g.Go(func() error { return a.watch(ctx) })
 	g.Go(func() error { return a.Ledger.Run(ctx) })
+	g.Go(func() error { return tile.Run(ctx, AuditDir(a.Dir), a.Logger) })
 	g.Go(func() error { return a.Budgets.Run(ctx) })
 	if a.Config != "" && a.Sandbox == nil {
 		g.Go(func() error {

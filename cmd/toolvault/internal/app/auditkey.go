@@ -123,9 +123,9 @@ func (a *App) promoteAuditKey() error {
 }
 
 // RotateAuditKey lets a new key sign the audit log from now on, in all processes,
-// and returns its verifier key. Cut short at any point, it is ended by the next
+// and returns its verifier key. admin is who wants it. Cut short at any point, it is ended by the next
 // who opens the log, or has not happened.
-func (a *App) RotateAuditKey(ctx context.Context) (string, error) {
+func (a *App) RotateAuditKey(ctx context.Context, admin string) (string, error) {
 	dir := AuditDir(a.Dir)
 	s, err := readAuditKey(dir, a.Keyring)
 	if err != nil {
@@ -139,7 +139,7 @@ func (a *App) RotateAuditKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := a.Log.Rotate(ctx, next.key); err != nil {
+	if err := a.Log.Rotate(ctx, next.key, admin); err != nil {
 		return "", err
 	}
 	if err := a.promoteAuditKey(); err != nil {
