@@ -30,6 +30,10 @@ func (b *bodies) leaf(index int64, line []byte) {
 	if c := commitment(line); c != nil {
 		b.owed, b.of = append(b.owed[:0], c...), index
 	}
+}
+
+// event takes in what an event says of other records.
+func (b *bodies) event(index int64, line []byte) {
 	if !bytes.Contains(line, []byte(`,"spans":[`)) {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -131,6 +132,12 @@ func appendCheckpointLine(b, msg []byte) []byte {
 
 // parseCheckpointLine is its inverse.
 func parseCheckpointLine(line []byte) ([]byte, error) {
+	if n := len(line); n > 1 && line[0] == '"' && line[n-1] == '"' {
+		text := bytes.ReplaceAll(line[1:n-1], []byte(`\n`), []byte("\n"))
+		if !bytes.ContainsAny(text, `"\`) && utf8.Valid(text) { // as Append writes it
+			return text, nil
+		}
+	}
 	var s string
 	if err := json.Unmarshal(line, &s); err != nil {
 		return nil, errors.New("checkpoint line is not a JSON string")

@@ -155,17 +155,25 @@ type glance struct {
 // quickPhase finds phase and call id of a line in the order in which Append
 // writes them, without decoding it; ok is false where it looks otherwise.
 func quickPhase(line []byte) (phase Phase, callID []byte, ok bool) {
-	_, rest, ok := bytes.Cut(line, []byte(`,"phase":"`))
-	if !ok {
+	const begin, then = `"time":"`, `,"phase":"`
+	i := bytes.IndexByte(line, ',')
+	if i < 0 || !bytes.HasPrefix(line[i+1:], []byte(begin)) {
 		return "", nil, false
 	}
-	word, rest, ok := bytes.Cut(rest, []byte(`"`))
-	if !ok {
+	rest := line[i+1+len(begin):]
+	i = bytes.IndexByte(rest, '"')
+	if i < 0 || !bytes.HasPrefix(rest[i+1:], []byte(then)) {
 		return "", nil, false
 	}
-	phase = Phase(word)
+	rest = rest[i+1+len(then):]
+	for _, p := range [...]Phase{PhaseCall, PhaseIntent, PhaseOutcome, PhaseEvent} {
+		if len(rest) > len(p) && rest[len(p)] == '"' && string(rest[:len(p)]) == string(p) {
+			phase, rest = p, rest[len(p)+1:]
+			break
+		}
+	}
 	if phase != PhaseIntent && phase != PhaseOutcome {
-		return phase, nil, phase == PhaseCall || phase == PhaseEvent
+		return phase, nil, phase != ""
 	}
 	rest, ok = bytes.CutPrefix(rest, []byte(`,"call_id":"`))
 	if !ok {

@@ -123,7 +123,10 @@ func eraseBodies(dir string, spans []Span) error {
 		if len(here) == 0 {
 			continue
 		}
-		err := blank(segmentPath(dir, first), here)
+		err := endSealing(dir, first)
+		if err == nil {
+			err = blank(segmentPath(dir, first), here)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			err = seal(dir, first, func(index int64) bool { return includes(here, index) })
 		}
@@ -240,16 +243,13 @@ func (l *Log) sealFull(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("audit log: %w", context.Cause(ctx))
 		}
-		if _, err := os.Stat(segmentPath(l.dir, first)); errors.Is(err, fs.ErrNotExist) {
+		if err := endSealing(l.dir, first); err != nil {
+			return err
+		}
+		if isSealed(l.dir, first) {
 			continue
 		}
-		_, err := os.Stat(sealedPath(l.dir, first))
-		if err == nil {
-			err = removePlain(l.dir, first) // a crash came between the two
-		} else {
-			err = seal(l.dir, first, nil)
-		}
-		if err != nil {
+		if err := seal(l.dir, first, nil); err != nil {
 			return err
 		}
 	}

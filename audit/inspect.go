@@ -31,6 +31,7 @@ type inspection struct {
 	checkpoints int64
 	batch       []leaf
 	leaves      []tlog.Hash // as the batch's leaves line says
+	hash        hasher
 	bodies      bodies
 	open        map[string]int64
 	ended       []string // outcomes of intents that are not in it
@@ -52,7 +53,7 @@ type leaf struct {
 func inspect(ctx context.Context, v *verification, p piece, end int64) *inspection {
 	first := p.first
 	s := &inspection{
-		v: v, dir: p.dir, auth: v.auth, key: v.auth.text, file: segmentName(first), first: first, last: end < 0,
+		v: v, dir: p.dir, hash: newHasher(), auth: v.auth, key: v.auth.text, file: segmentName(first), first: first, last: end < 0,
 		open: map[string]int64{}, roots: map[int64]tlog.Hash{},
 	}
 	s.tree.size = first
@@ -218,24 +219,21 @@ func (s *inspection) record(line []byte, n int) {
 		return
 	}
 	s.bodies.leaf(want, line)
-	h := tlog.RecordHash(line)
+	h := s.hash.leaf(line)
 	s.tree.add(h)
 	if len(s.batch) == cap(s.batch) {
 		s.batch = slices.Grow(s.batch, max(1024, len(s.batch)))
 	}
 	s.batch = append(s.batch, leaf{h, n})
-	s.joinCall(index, line)
-	if key, ok := namedKey(line); ok {
-		s.next = key
-	}
+	s.look(index, line)
 	for len(s.marks) > 0 && s.marks[0] <= s.tree.size {
 		s.roots[s.tree.size] = s.tree.root()
 		s.marks = s.marks[1:]
 	}
 }
 
-// joinCall notes intents, and that they have ended.
-func (s *inspection) joinCall(index int64, line []byte) {
+// look notes intents, and that they have ended, and what events say of the log.
+func (s *inspection) look(index int64, line []byte) {
 	phase, id, ok := quickPhase(line)
 	if !ok {
 		var g glance
@@ -248,6 +246,11 @@ func (s *inspection) joinCall(index int64, line []byte) {
 	case PhaseIntent:
 		if len(s.open) < maxOpen {
 			s.open[string(id)] = index
+		}
+	case PhaseEvent:
+		s.bodies.event(index, line)
+		if key, ok := namedKey(line); ok {
+			s.next = key
 		}
 	case PhaseOutcome:
 		if _, ok := s.open[string(id)]; ok {

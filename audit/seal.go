@@ -36,6 +36,15 @@ func seal(dir string, first int64, gone func(index int64) bool) error {
 	return removePlain(dir, first)
 }
 
+// endSealing ends what a crash has cut short between the two steps of seal. Of a
+// segment in both forms, readers take the one that is not sealed.
+func endSealing(dir string, first int64) error {
+	if _, err := os.Stat(sealedPath(dir, first)); err != nil {
+		return nil
+	}
+	return removePlain(dir, first)
+}
+
 // removePlain removes what a sealed segment was made of.
 func removePlain(dir string, first int64) error {
 	err := os.Remove(segmentPath(dir, first))

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"crypto/sha256"
+	"hash"
 	"math/bits"
 	"slices"
 
@@ -13,6 +15,20 @@ import (
 type tree struct {
 	size int64
 	edge []tlog.Hash
+}
+
+// hasher is tlog.RecordHash without an allocation.
+type hasher struct{ sha hash.Hash }
+
+func newHasher() hasher { return hasher{sha256.New()} }
+
+// leaf hashes a record (RFC 6962, section 2.1).
+func (h hasher) leaf(record []byte) (sum tlog.Hash) {
+	h.sha.Reset()
+	_, _ = h.sha.Write([]byte{0})
+	_, _ = h.sha.Write(record)
+	h.sha.Sum(sum[:0])
+	return sum
 }
 
 func (t *tree) add(h tlog.Hash) {

@@ -474,3 +474,43 @@ func TestSegmentsAreMovedAwayAndVerifiedThere(t *testing.T) {
 		t.Fatal("the log was archived into itself")
 	}
 }
+
+// Killed between any two steps, sealing goes on where it was.
+func TestSealingThatWasCutShortIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	l := openTest(t, dir, small)
+	for i := 0; i < 200; i += 10 {
+		appendTogether(t, l, i, 10)
+	}
+	list, _ := segments(dir)
+	for i, stop := range []func(first int64){
+		func(first int64) { os.WriteFile(sealedPath(dir, first)+".new", []byte("half"), 0o600) },
+		func(first int64) { // before the plain one was removed
+			text, _ := os.ReadFile(segmentPath(dir, first))
+			if err := seal(dir, first, nil); err != nil {
+				t.Fatal(err)
+			}
+			os.WriteFile(segmentPath(dir, first), text, 0o600)
+		},
+	} {
+		stop(list[i])
+		verified(t, dir, 200)
+		if got := scanAll(t, dir, 0); len(got) != 200 {
+			t.Fatalf("%d records", len(got))
+		}
+	}
+	// The bodies of the one that lies there twice are erased in both.
+	e := Erasure{Spans: []Span{{list[1], list[1] + 2}}, Event: EventErased}
+	if err := l.Erase(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Upkeep(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if r := verified(t, dir, 201); r.Erased != 2 {
+		t.Fatalf("%d erased", r.Erased)
+	}
+	if plain := files(t, dir, segmentSuffix); len(plain) != 1 {
+		t.Fatalf("left: %v", plain)
+	}
+}
