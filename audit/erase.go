@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -88,7 +89,7 @@ func (l *Log) carryOut(ctx context.Context, e Erasure) error {
 	for spans := range slices.Chunk(e.Spans, maxSpans) {
 		_, err := l.Append(ctx, Record{
 			Phase: PhaseEvent, Event: e.Event, Admin: e.Admin, Outcome: "ok", Spans: spans,
-			Message: fmt.Sprintf("bodies of %d records. %s", count(spans), e.Message),
+			Message: strings.TrimSpace(fmt.Sprintf("%d records lost their arguments, results, messages and users. %s", count(spans), e.Message)),
 		})
 		if err != nil {
 			return err

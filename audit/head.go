@@ -26,21 +26,23 @@ type head struct {
 	tree       tree
 	segment    int64
 	offset     int64
+	next       string
 }
 
 // headFile is its form on disk.
 type headFile struct {
-	Checkpoint string   `json:"checkpoint"` // a signed note
-	Edge       []string `json:"edge"`       // of the tree at the checkpoint
-	Segment    int64    `json:"segment"`    // first index of the segment that holds it
-	Offset     int64    `json:"offset"`     // behind it, in that segment
+	Checkpoint string   `json:"checkpoint"`     // a signed note
+	Edge       []string `json:"edge"`           // of the tree at the checkpoint
+	Segment    int64    `json:"segment"`        // first index of the segment that holds it
+	Offset     int64    `json:"offset"`         // behind it, in that segment
+	Next       string   `json:"next,omitempty"` // the key that takes over with the next segment
 }
 
 func (c *chain) writeHead() error {
 	if c.note == nil {
 		return nil
 	}
-	h := headFile{Checkpoint: string(c.note), Segment: c.segment, Offset: c.offset}
+	h := headFile{Checkpoint: string(c.note), Segment: c.segment, Offset: c.offset, Next: c.next}
 	for _, e := range c.tree.edge {
 		h.Edge = append(h.Edge, e.String())
 	}
@@ -83,7 +85,7 @@ func parseHead(text []byte, name string, a *authority) (*head, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return nil, fmt.Errorf("%s is not JSON", name)
 	}
-	h := &head{note: []byte(f.Checkpoint), segment: f.Segment, offset: f.Offset}
+	h := &head{note: []byte(f.Checkpoint), segment: f.Segment, offset: f.Offset, next: f.Next}
 	var err error
 	if a != nil {
 		if err = a.check(h.note); err == nil {

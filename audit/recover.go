@@ -247,7 +247,7 @@ func (c *chain) resume(h *head) bool {
 	if !c.holds(h) || c.enter(h.segment) != nil {
 		return false
 	}
-	c.offset, c.note = h.offset, h.note
+	c.offset, c.note, c.next = h.offset, h.note, h.next
 	c.tree.set(&h.tree)
 	return true
 }

@@ -238,7 +238,7 @@ func TestErasedBodiesAreGoneAndTheTreeStands(t *testing.T) {
 		t.Fatalf("%d erased", r.Erased)
 	}
 	last, err := Query(t.Context(), dir, Filter{Limit: 1})
-	if err != nil || last[0].Event != EventErased || last[0].Admin != "root" || len(last[0].Spans) != 3 || !strings.Contains(last[0].Message, "14 records. asked for.") {
+	if err != nil || last[0].Event != EventErased || last[0].Admin != "root" || len(last[0].Spans) != 3 || !strings.Contains(last[0].Message, "14 records lost their arguments, results, messages and users. asked for.") {
 		t.Fatalf("the record of it: %+v, %v", last, err)
 	}
 	if err := l.Erase(t.Context(), Erasure{Spans: []Span{{300, 5000}}, Event: EventErased}); err == nil {

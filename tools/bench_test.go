@@ -125,7 +125,7 @@ func BenchmarkCall(b *testing.B) {
 		t := tracer.Begin(trace.Context{}, trace.Context{}, time.Now())
 		r := g.Call(b.Context(), id, tools.Call{
 			Trace: t,
-			Tool: tool, Arguments: json.RawMessage(fmt.Sprintf(arguments, 1000+i)), ToolCallID: fmt.Sprint(i),
+			Tool:  tool, Arguments: json.RawMessage(fmt.Sprintf(arguments, 1000+i)), ToolCallID: fmt.Sprint(i),
 			CorrelationID: "4bf92f3577b34da6a3ce929d0e0e4736", Client: tools.ClientInfo{Name: "bench", Version: "1"}, Transport: "http",
 			IdempotencyKey: key,
 		})

@@ -52,7 +52,7 @@ func releasing(service string) string { return service + "_credential" }
 // same as to ask for what is not there.
 func (g *Gateway) Release(ctx context.Context, id auth.Identity, ask ReleaseRequest) (Release, *fault.Error) {
 	c := g.begin(id, Call{Tool: releasing(ask.Service), Client: ask.Client, Transport: ask.Transport})
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(c.known(ctx), c.timeout)
 	defer cancel()
 	r, failure := c.release(ctx, ask)
 	record := c.record(audit.PhaseCall)

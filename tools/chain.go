@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"toolvault/auth"
+	"toolvault/tools/fault"
 )
 
 // rules are the policies that hold for an identity: its agent's, and those of the

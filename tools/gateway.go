@@ -107,7 +107,7 @@ func (g *Gateway) policy(agent string) *auth.Policy { return (*g.policies.Load()
 // returned.
 func (g *Gateway) Call(ctx context.Context, id auth.Identity, call Call) Result {
 	c := g.begin(id, call)
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(c.known(ctx), c.timeout)
 	defer cancel()
 
 	out, failure := c.run(ctx)

@@ -69,6 +69,11 @@ func (g *Gateway) begin(id auth.Identity, call Call) *passage {
 	return c
 }
 
+// known is a context that tells whose call it is.
+func (c *passage) known(ctx context.Context) context.Context {
+	return audit.WithCall(ctx, audit.Call{ID: c.callID, CorrelationID: c.call.CorrelationID})
+}
+
 // tick notes what the step that ends now has taken.
 func (c *passage) tick(step *float64) {
 	now := c.g.Now()

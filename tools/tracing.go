@@ -69,8 +69,10 @@ func (c *passage) traceOutcome(f *fault.Error) {
 	}
 }
 
-// describe says of the call's span what the records say of the call, but for
-// whatever a person may have erased: no user, no arguments, no result, no message.
+// describe says of the call's span what the records say of the call, but for what a
+// person may have erased there (user, arguments, result, message) and what a client
+// is free to choose, and may put anything into (the names it has for itself and for
+// the call): toolvault.call_id leads to the record, which has those, redacted.
 func (c *passage) describe(outcome string) {
 	t := c.call.Trace
 	if !t.Recorded() {
@@ -79,7 +81,6 @@ func (c *passage) describe(outcome string) {
 	t.Set(
 		trace.Text("gen_ai.operation.name", "execute_tool"),
 		trace.Text("gen_ai.agent.id", c.id.Agent),
-		trace.Text("gen_ai.tool.call.id", c.secrets.Text(c.call.ToolCallID)), // the client chooses it
 		trace.Text("toolvault.call_id", c.callID),
 		trace.Text("toolvault.outcome", outcome),
 		trace.Text("toolvault.credential.id", c.decl.ID),

@@ -103,7 +103,7 @@ func (v *Vault) edit(ctx context.Context, name string, change func(*Stored) erro
 			continue
 		}
 		if err == nil && was.Bad() && !s.State.Bad() {
-			v.mended(name, version+1)
+			v.mended(ctx, name, version+1)
 		}
 		return version + 1, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"toolvault/audit"
 	"toolvault/vault/store"
 )
 
@@ -42,6 +43,7 @@ type Event struct {
 	Err     error // of EventRefreshFailed: wraps one of this package's errors
 	State   State // of EventState: the one it has from now on
 	Reason  string
+	Call    audit.Call // for which it was done, the first of several; zero: for none
 }
 
 // Kinds of events.

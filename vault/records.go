@@ -61,19 +61,19 @@ func (v *Vault) Put(ctx context.Context, name string, s Stored) (int64, error) {
 			return 0, err
 		}
 		if old.State == StateNeedsConsent || old.State == StateBroken {
-			v.mended(name, version+1)
+			v.mended(ctx, name, version+1)
 		}
 		return version + 1, nil
 	}
 }
 
 // mended tells that a credential whose bad state was told of has a new secret.
-func (v *Vault) mended(name string, version int64) {
+func (v *Vault) mended(ctx context.Context, name string, version int64) {
 	told := map[string]bool{}
 	for _, d := range v.config.Load().declarations {
 		if d.Source == "vault:"+name && !told[d.ID] {
 			told[d.ID] = true
-			v.changed(d, version, StateOK, "a new secret was put in")
+			v.changed(ctx, d, version, StateOK, "a new secret was put in")
 		}
 	}
 }

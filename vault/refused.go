@@ -20,7 +20,7 @@ func (v *Vault) turnedDown(ctx context.Context, c *Credential, state State, reas
 		if _, told := v.refusals.LoadOrStore(d.ID, true); told {
 			return
 		}
-		v.changed(d, version, state, reason)
+		v.changed(ctx, d, version, state, reason)
 		return
 	}
 	s, at, err := v.read(ctx, name)
@@ -33,7 +33,7 @@ func (v *Vault) turnedDown(ctx context.Context, c *Credential, state State, reas
 	case err != nil:
 		v.log.Warn("the state of a credential could not be put on record", "credential", d.ID, "error", err)
 	default:
-		v.changed(d, at+1, state, reason)
+		v.changed(ctx, d, at+1, state, reason)
 	}
 }
 
@@ -67,5 +67,5 @@ func (v *Vault) Accepted(ctx context.Context, c *Credential) {
 	} else if _, told := v.refusals.LoadAndDelete(d.ID); !told {
 		return
 	}
-	v.changed(d, version, StateOK, fmt.Sprintf("%s accepts it again", d.Service))
+	v.changed(ctx, d, version, StateOK, fmt.Sprintf("%s accepts it again", d.Service))
 }

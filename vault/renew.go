@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"toolvault/audit"
 	"toolvault/vault/store"
 )
 
@@ -37,7 +38,7 @@ func (v *Vault) renew(ctx context.Context, t target, s Stored, version int64, le
 	if err != nil {
 		got, err := v.failed(ctx, t, s, version, interrupted, err, lease)
 		if err != nil {
-			v.observe(Event{Kind: EventRefreshFailed, ID: t.d.ID, Owner: t.d.Owner, Service: t.d.Service, Type: t.d.Type, Version: version, Elapsed: time.Since(start), Err: err})
+			v.observe(Event{Kind: EventRefreshFailed, ID: t.d.ID, Owner: t.d.Owner, Service: t.d.Service, Type: t.d.Type, Version: version, Elapsed: time.Since(start), Err: err, Call: audit.CallOf(ctx)})
 		}
 		return got, err
 	}
@@ -49,14 +50,14 @@ func (v *Vault) renew(ctx context.Context, t target, s Stored, version int64, le
 	v.attempts.worked(t.name)
 	event := Event{
 		Kind: EventRefreshed, ID: t.d.ID, Owner: t.d.Owner, Service: t.d.Service, Type: t.d.Type,
-		Version: got.version, Expires: got.stored.Expires, Elapsed: time.Since(start),
+		Version: got.version, Expires: got.stored.Expires, Elapsed: time.Since(start), Call: audit.CallOf(ctx),
 	}
 	if err != nil {
 		event.Kind, event.Version, event.Err = EventRefreshFailed, version, err
 	}
 	v.observe(event)
 	if err == nil && was.Bad() {
-		v.changed(t.d, got.version, StateOK, "it could be refreshed again")
+		v.changed(ctx, t.d, got.version, StateOK, "it could be refreshed again")
 	}
 	if err == nil {
 		v.renewAhead(t, got.stored)
@@ -150,17 +151,17 @@ func (v *Vault) failed(ctx context.Context, t target, s Stored, version int64, i
 	}
 	version++
 	if s.State != was && s.State.Bad() {
-		v.changed(t.d, version, s.State, s.Reason)
+		v.changed(ctx, t.d, version, s.State, s.Reason)
 	}
 	return renewal{}, err
 }
 
 // changed tells of a state that a credential is in from now on.
-func (v *Vault) changed(d Declaration, version int64, state State, reason string) {
+func (v *Vault) changed(ctx context.Context, d Declaration, version int64, state State, reason string) {
 	level := v.log.Warn
 	if !state.Bad() {
 		level = v.log.Info
 	}
 	level("a credential has changed its state", "credential", d.ID, "agent", d.Owner.Agent, "service", d.Service, "state", string(state), "reason", reason)
-	v.observe(Event{Kind: EventState, ID: d.ID, Owner: d.Owner, Service: d.Service, Type: d.Type, Version: version, State: state, Reason: reason})
+	v.observe(Event{Kind: EventState, ID: d.ID, Owner: d.Owner, Service: d.Service, Type: d.Type, Version: version, State: state, Reason: reason, Call: audit.CallOf(ctx)})
 }

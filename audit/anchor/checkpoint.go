@@ -80,7 +80,7 @@ func parseText(text string) (origin string, size int64, root tlog.Hash, err erro
 	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
 		return "", 0, root, bad
 	}
-	if root, err = tlog.ParseHash(lines[2]); err != nil {
+	if root, err = tlog.ParseHash(lines[2]); err != nil || root.String() != lines[2] {
 		return "", 0, root, bad
 	}
 	return lines[0], size, root, nil

@@ -37,13 +37,6 @@ func (s *rowSet) fill(first, end int) {
 	}
 }
 
-func (s *rowSet) count() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
-
 // last returns the highest row below one; -1: there is none.
 func (s *rowSet) last(below int) int {
 	i := (below - 1) / 64
@@ -76,3 +69,5 @@ func (s *rowSet) decode(b []byte) {
 		s[i] = binary.LittleEndian.Uint64(b[8*i:])
 	}
 }
+
+func (s *rowSet) empty() bool { return *s == rowSet{} }

@@ -93,7 +93,7 @@ func (b *builder) file() []byte {
 			put(inColumns+3*c+i, func(p []byte) []byte { return append(p, part...) })
 		}
 	}
-	put(inWords, func(p []byte) []byte { return b.words.encode(p, h.slices) })
+	put(inWords, func(p []byte) []byte { return b.words.encode(p, h.number, h.slices) })
 	return h.around(data)
 }
 

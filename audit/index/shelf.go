@@ -201,33 +201,35 @@ func (s shelf) remove(of func(number int64) bool) error {
 
 // check removes the blocks of another log: one that was rolled back, or that
 // stood here before. It looks at the newest block, and for such as are ahead.
-func (s shelf) check(l extentOf, have map[int64]bool) error {
-	full := l.size / blockRows
+func (s *shelf) check(l extentOf, have map[int64]bool) {
 	newest := int64(-1)
 	for n := range have {
 		newest = max(newest, n)
 	}
-	if newest < 0 {
-		return nil
-	}
-	same := newest < full
-	if same && (newest+1)*blockRows > l.oldest {
-		if v, err := s.open(l, newest); err == nil {
-			r := audit.NewReader(s.log)
-			raw, err := r.At((newest+1)*blockRows - 1)
-			same = err != nil || sameLeaf(raw.Leaf, v.newest[:])
-			_ = r.Close()
-			_ = v.close()
-		}
-	}
-	if same {
-		return nil
+	if newest < 0 || s.fits(l, newest) {
+		return
 	}
 	clear(have)
-	if err := s.remove(func(int64) bool { return true }); err != nil {
-		return fmt.Errorf("the index is of another log and has to go: %w", err)
+	if s.remove(func(int64) bool { return true }) != nil {
+		s.keeps = false
 	}
-	return nil
+}
+
+// fits reports whether a block is of this log, as far as that can be told.
+func (s *shelf) fits(l extentOf, number int64) bool {
+	end := (number + 1) * blockRows
+	if end > l.size {
+		return false
+	}
+	v, err := s.open(l, number)
+	if err != nil {
+		return true // it is built anew anyway
+	}
+	defer func() { _ = v.close() }()
+	r := audit.NewReader(s.log)
+	defer func() { _ = r.Close() }()
+	raw, err := r.At(end - 1)
+	return err != nil || sameLeaf(raw.Leaf, v.newest[:])
 }
 
 // measure finds out what of the log there is.

@@ -76,7 +76,7 @@ func (w *wordSets) slices() int {
 }
 
 // encode appends the slices.
-func (w *wordSets) encode(b []byte, n int) []byte {
+func (w *wordSets) encode(b []byte, block int64, n int) []byte {
 	start := len(b)
 	b = append(b, make([]byte, n*sliceBytes)...)
 	out := b[start:]
@@ -89,7 +89,7 @@ func (w *wordSets) encode(b []byte, n int) []byte {
 			continue
 		}
 		for _, word := range w.of[g] {
-			for _, slice := range slicesOf(word, n) {
+			for _, slice := range slicesOf(word, block, n) {
 				out[slice*sliceBytes+at] |= bit
 			}
 		}
@@ -97,14 +97,19 @@ func (w *wordSets) encode(b []byte, n int) []byte {
 	return b
 }
 
-// slicesOf are those that a word has its bits in.
-func slicesOf(word uint32, n int) (list [wordHashes]int) {
-	h := (uint64(word) + 1) * 0x9e3779b97f4a7c15
+// slicesOf are those that a word has its bits in. They differ from block to block:
+// else a word that shares some with the most frequent ones would be found in vain
+// everywhere.
+func slicesOf(word uint32, block int64, n int) (list [wordHashes]int) {
+	h := (uint64(word)<<32 | uint64(block)&(1<<32-1)) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	h ^= h >> 31
 	step := h>>32 | 1
 	for i := range list {
-		h = (h ^ h>>29) * 0xbf58476d1ce4e5b9
-		list[i] = int((h >> 32) * uint64(n) >> 32)
+		list[i] = int((h & (1<<32 - 1)) * uint64(n) >> 32)
 		h += step
+		h ^= h << 13 & (1<<32 - 1)
 	}
 	return list
 }

@@ -317,7 +317,7 @@ func (v *view) saying(word uint32, to *rowSet) error {
 	for i := range found {
 		found[i] = 0xff
 	}
-	for _, slice := range slicesOf(word, v.slices) {
+	for _, slice := range slicesOf(word, v.number, v.slices) {
 		b, err := v.read(inWords, slice*sliceBytes, sliceBytes)
 		if err != nil {
 			return err

@@ -57,6 +57,7 @@ func (m *Mirror) deliver(ctx context.Context, lot Lot) error {
 		case (errors.As(err, &tooLarge) || errors.As(err, &refused)) && len(lot.Records) == 1:
 			if m.inARow < refusedInARow || m.takesOthers(ctx) {
 				m.inARow++
+				m.most = 0 // it was this record that was too large, not the number of them
 				r := &lot.Records[0]
 				return m.refuse(ctx, Refusal{m.Name, r.Index, r.Index + 1, 1, err}, r)
 			}

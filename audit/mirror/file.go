@@ -136,6 +136,9 @@ func (f *File) open(mode fs.FileMode) error {
 		return err
 	}
 	size, there, err := mend(file)
+	if err == nil && size == 0 { // the last before a crash may be in the one before
+		there = f.endOf(f.aside(1))
+	}
 	if err == nil {
 		err = syncDir(filepath.Dir(f.path))
 	}
@@ -147,18 +150,41 @@ func (f *File) open(mode fs.FileMode) error {
 	return nil
 }
 
-// mend cuts off what a crash has left of a line, and returns the end of the file.
-func mend(file *os.File) (size int64, tail []byte, err error) {
+// endOf is what a file ends with, nothing if it cannot be read.
+func (f *File) endOf(path string) []byte {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = file.Close() }()
+	_, tail, err := readEnd(file)
+	if err != nil {
+		return nil
+	}
+	return tail
+}
+
+// readEnd returns the last of a file, and where it begins.
+func readEnd(file *os.File) (begin int64, tail []byte, err error) {
 	info, err := file.Stat()
 	if err != nil {
 		return 0, nil, err
 	}
-	size = info.Size()
-	begin := max(size-tailBytes, 0)
-	tail = make([]byte, size-begin)
+	begin = max(info.Size()-tailBytes, 0)
+	tail = make([]byte, info.Size()-begin)
 	if _, err := file.ReadAt(tail, begin); err != nil && !errors.Is(err, io.EOF) {
 		return 0, nil, err
 	}
+	return begin, tail, nil
+}
+
+// mend cuts off what a crash has left of a line, and returns the end of the file.
+func mend(file *os.File) (size int64, tail []byte, err error) {
+	begin, tail, err := readEnd(file)
+	if err != nil {
+		return 0, nil, err
+	}
+	size = begin + int64(len(tail))
 	whole := bytes.LastIndexByte(tail, '\n') + 1
 	if whole < len(tail) {
 		// Who has named a file of something else by mistake must not lose its end.

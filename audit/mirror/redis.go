@@ -168,17 +168,19 @@ func (r *Redis) Close() error { return r.client.Close() }
 
 // fail gives an error of Redis its class.
 func (r *Redis) fail(err error) error {
+	rights := "its user lacks a right on " + r.stream + " and " + r.at + "; docs/audit-mirrors.md has the ACL rule that is enough"
 	for _, h := range []struct {
-		prefix, hint string
+		word, hint string
 	}{
 		{"WRONGPASS", "it refused the user and password"},
 		{"NOAUTH", "it wants a user and password"},
-		{"NOPERM", "its user lacks a right on " + r.stream + " and " + r.at + "; docs/audit-mirrors.md has the ACL rule that is enough"},
+		{"NOPERM", rights},
+		{"executing the script can't", rights}, // what Redis 7.0 says for NOPERM within a script
 		{"WRONGTYPE", "the key " + r.stream + " or " + r.at + " holds something else: name another stream"},
 		{"READONLY", "it is a replica: name the master, or use redis-sentinel://"},
 		{"MOVED", "it is a node of a Cluster: write redis-cluster:// and name several nodes"},
 	} {
-		if redis.HasErrorPrefix(err, h.prefix) || strings.Contains(err.Error(), h.prefix) {
+		if strings.Contains(err.Error(), h.word) {
 			return &Closed{fmt.Errorf("%s: %s: %w", r.where, h.hint, err)}
 		}
 	}

@@ -30,6 +30,9 @@ type agent struct {
 	Reads   map[string]*flow `json:"reads,omitempty"` // by service
 	Denied  denials          `json:"denied"`
 
+	name string
+	how  *howto // nil: to be looked up
+
 	// What follows from Profile for the hour that is counted.
 	hour  int64
 	limit float64 // of calls

@@ -135,3 +135,12 @@ func alertOf(r audit.Record) Alert {
 	}
 	return a
 }
+
+// TestAlert is an alert that means nothing.
+func TestAlert(now time.Time) Finding {
+	now = now.UTC()
+	return Finding{EventRaised, Alert{
+		ID: alertID(RuleTest, now.UnixNano()), Rule: RuleTest, Severity: High, Began: now, Last: now, Ended: now, Part: 1, Count: 1,
+		Saw: "this is a test: somebody ran 'toolvault alerts test'", Normal: "no test",
+	}}
+}

@@ -166,3 +166,11 @@ func Find(ctx context.Context, dir, id string) (Alert, error) {
 	}
 	return Alert{}, errors.Join(err, ErrNoAlert)
 }
+
+// Take takes in a finding that is in no log.
+func (b *Book) Take(f Finding) {
+	if b.Alerts[f.Alert.ID] == nil {
+		b.room()
+	}
+	b.Alerts[f.Alert.ID] = &f.Alert
+}

@@ -13,7 +13,17 @@ type credential struct {
 	Clients map[uint64]bool `json:"clients,omitempty"` // programs that used it
 	New     novelty         `json:"new"`
 	Failed  tally           `json:"failed"`  // calls that the service refused
+	InRow   int             `json:"in_row"`  // of those, since the last that it did not
 	Refresh tally           `json:"refresh"` // refreshes that failed
+
+	same client // that used it last
+}
+
+// client is a program, as a record names it.
+type client struct{ id, issuer, name string }
+
+func (c *client) is(s *seen) bool {
+	return string(s.clientID) == c.id && string(s.issuer) == c.issuer && string(s.clientName) == c.name && len(c.id)+len(c.issuer)+len(c.name) > 0
 }
 
 func (j *Judge) held(s *seen) *credential {
@@ -32,37 +42,44 @@ func (j *Judge) held(s *seen) *credential {
 // credential judges the use of one in a call.
 func (j *Judge) credential(s *seen, a *agent) {
 	c := j.held(s)
-	agent, id := string(s.agent), string(s.credential)
 	if string(s.outcome) == "credential_invalid" || s.status == 401 {
-		rule := j.settings.rule(agent, RuleAuth)
+		agent, id, rule := a.name, string(s.credential), &a.how.auth
 		n := c.Failed.add(s, rule.Window, 1)
-		if rule.Off || n < rule.Count {
+		c.InRow++
+		if rule.Off || n < rule.Count && float64(c.InRow) < rule.Count {
 			return
 		}
+		said := fmt.Sprintf("%.0f times within %s", n, rule.Window)
+		if n < rule.Count {
+			said = fmt.Sprintf("%d times in a row", c.InRow)
+		}
 		j.sign(s, sign{
-			rule: RuleAuth, how: rule, key: id, subject: Subject{Agent: agent, Service: string(s.service), Credential: id}, evidence: c.Failed.Recent,
+			rule: RuleAuth, how: *rule, key: id, subject: Subject{Agent: agent, Service: string(s.service), Credential: id}, evidence: c.Failed.Recent,
 			say: func() (string, string) {
-				return fmt.Sprintf("the credential %s was refused %.0f times within %s, last in a call of %s", id, n, rule.Window, s.tool),
-					fmt.Sprintf("fewer than %.0f within %s", rule.Count, rule.Window)
+				return fmt.Sprintf("the credential %s was refused %s, last in a call of %s", id, said, s.tool),
+					fmt.Sprintf("fewer than %.0f within %s, or in a row", rule.Count, rule.Window)
 			},
 		})
 		return
 	}
 	if s.worked() {
-		j.client(s, c)
+		c.InRow = 0
+		j.client(s, a, c)
 	}
 }
 
 // client judges through which program a credential is used.
-func (j *Judge) client(s *seen, c *credential) {
-	name := program(s.clientName)
-	h := hash("client", s.clientID) ^ 3*hash("issuer", s.issuer) ^ 5*hash("name", name)
+func (j *Judge) client(s *seen, a *agent, c *credential) {
+	if c.same.is(s) {
+		return
+	}
+	c.same = client{string(s.clientID), string(s.issuer), string(s.clientName)}
+	h := hash("client", s.clientID) ^ 3*hash("issuer", s.issuer) ^ 5*hash("name", program(s.clientName))
 	if c.Clients[h] || len(c.Clients) >= maxClients {
 		return
 	}
 	c.Clients[h] = true
-	agent, id := string(s.agent), string(s.credential)
-	rule := j.settings.rule(agent, RuleNewClient)
+	agent, id, rule := a.name, string(s.credential), &a.how.client
 	age := time.Duration(s.time.Unix()-c.First) * time.Second
 	if len(c.Clients) == 1 || age < rule.After {
 		if age >= week {
@@ -86,7 +103,7 @@ func (j *Judge) client(s *seen, c *credential) {
 		of = ", with a token of " + string(s.issuer)
 	}
 	j.sign(s, sign{
-		rule: RuleNewClient, how: rule, key: id + "\x00" + agent, subject: Subject{Agent: agent, Service: string(s.service), Credential: id, Client: shown},
+		rule: RuleNewClient, how: *rule, key: id + "\x00" + agent, subject: Subject{Agent: agent, Service: string(s.service), Credential: id, Client: shown},
 		say: func() (string, string) {
 			return fmt.Sprintf("the credential %s was used through the client %s for the first time%s", id, shown, of),
 				fmt.Sprintf("%d others have used it in %d days", len(c.Clients)-1, int(age/(24*time.Hour)))

@@ -12,7 +12,7 @@ type Notice struct {
 	Type  string    `json:"type"` // EventRaised, EventUpdated, EventEnded, EventAcknowledged or EventActed
 	Time  time.Time `json:"time"`
 	Index int64     `json:"index"` // of the record, by which repeats are told
-	Alert Alert     `json:"alert"` // of EventAcknowledged and EventActed: its id, rule and agent
+	Alert Alert     `json:"alert"` // of EventAcknowledged and EventActed: its id, rule and agent alone
 	Text  string    `json:"text,omitempty"`
 }
 
@@ -40,5 +40,9 @@ func Deliver(ctx context.Context, dir, name string, fn func(context.Context, Not
 
 // NoticeOf is the notice of a record about an alert.
 func NoticeOf(r audit.Record) Notice {
-	return Notice{Type: r.Event, Time: r.Time, Index: r.Index, Alert: alertOf(r), Text: r.Message}
+	n := Notice{Type: r.Event, Time: r.Time, Index: r.Index, Alert: alertOf(r), Text: r.Message}
+	if r.Event == EventAcknowledged || r.Event == EventActed {
+		n.Alert = Alert{ID: r.CallID, Rule: r.Rule, Subject: Subject{Agent: r.Agent}}
+	}
+	return n
 }

@@ -41,8 +41,7 @@ func (j *Judge) denied(s *seen, a *agent) {
 	if weight == 0 {
 		return
 	}
-	name := string(s.agent)
-	rule := j.settings.rule(name, RuleDenials)
+	name, rule := a.name, &a.how.denials
 	d := &a.Denied
 	d.Top.on(hourOf(s.time)/24, d.Top.limit(rule.Count, 3))
 	sum := d.Tally.add(s, rule.Window, weight)
@@ -52,7 +51,7 @@ func (j *Judge) denied(s *seen, a *agent) {
 	if rule.Off || sum < limit || len(tools) < rule.Tools {
 		return
 	}
-	j.sign(s, sign{rule: RuleDenials, how: rule, key: name, subject: Subject{Agent: name}, evidence: d.Tally.Recent, say: func() (string, string) {
+	j.sign(s, sign{rule: RuleDenials, how: *rule, key: name, subject: Subject{Agent: name}, evidence: d.Tally.Recent, say: func() (string, string) {
 		return fmt.Sprintf("agent %s was refused over %d tools within %s: %s", name, len(tools), rule.Window, strings.Join(tools[:min(len(tools), 8)], ", ")),
 			fmt.Sprintf("in its worst %s of the last weeks a score of %.0f; this is %.0f (not permitted and unknown tools 1 each, wrong arguments and not found 0.5)", rule.Window, d.Top.Value, sum)
 	}})

@@ -28,6 +28,9 @@ func usageOf(argument string) (usage int, word string) {
 	return 0, ""
 }
 
+// usedTo is how many calls it takes besides to know what an agent uses.
+const usedTo = 300
+
 // maxName is how much of a name an alert shows, in bytes.
 const maxName = 120
 
@@ -66,9 +69,8 @@ func (j *Judge) use(s *seen, a *agent, usage int, word string, name []byte) {
 		return
 	}
 	a.Used[h] = true
-	agent := string(s.agent)
-	rule := j.settings.rule(agent, RuleFirstUse)
-	if !a.known(s.time, rule.After) {
+	agent, rule := a.name, &a.how.first
+	if !a.known(s.time, rule.After) || a.Calls < usedTo {
 		if a.known(s.time, week) { // in the first week all is new
 			a.New[usage].came(s.time)
 		}
@@ -82,7 +84,7 @@ func (j *Judge) use(s *seen, a *agent, usage int, word string, name []byte) {
 		severity = Medium
 	}
 	shown := string(name[:min(len(name), maxName)])
-	j.sign(s, sign{rule: RuleFirstUse, how: rule, severity: severity, key: agent, subject: Subject{Agent: agent, Service: string(s.service)}, say: func() (string, string) {
+	j.sign(s, sign{rule: RuleFirstUse, how: *rule, severity: severity, key: agent, subject: Subject{Agent: agent, Service: string(s.service)}, say: func() (string, string) {
 		return fmt.Sprintf("agent %s used the %s %s for the first time", agent, word, shown),
 			fmt.Sprintf("it has been here for %d days and made %d calls without it", (s.time.Unix()-a.First)/86400, a.Calls)
 	}})

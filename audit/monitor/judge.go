@@ -36,7 +36,7 @@ func NewJudge(s Settings) *Judge {
 func (j *Judge) Set(s Settings) {
 	j.settings = s.filled()
 	for _, a := range j.agents {
-		a.hour = 0 // what follows from the settings is found anew
+		a.hour, a.how = 0, nil // what follows from the settings is found anew
 	}
 }
 
@@ -174,6 +174,10 @@ func (j *Judge) agent(s *seen) *agent {
 		}
 		a = &agent{First: s.time.Unix(), Used: map[uint64]bool{}, Reads: map[string]*flow{}}
 		j.agents[string(s.agent)] = a
+	}
+	if a.how == nil {
+		a.name = string(s.agent)
+		a.how = j.settings.howto(a.name)
 	}
 	a.Last = s.time.Unix()
 	return a

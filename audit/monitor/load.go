@@ -14,14 +14,14 @@ import (
 func (m *Monitor) load(ctx context.Context, upto int64) error {
 	st, err := readState(m.Dir)
 	m.acting, m.told = map[string]attempt{}, map[string]bool{}
-	m.saved, m.every = m.Now(), saveEvery
+	m.saved, m.every, m.using = m.Now(), saveEvery, m.Settings()
 	if err != nil {
 		if !noState(err) {
 			m.Logger.Warn("what the monitor had learned is lost: it learns from the log anew", "error", err)
 		}
 		return m.learn(ctx, upto)
 	}
-	m.judge, m.book = st.judge(*m.settings.Load()), st.Book
+	m.judge, m.book = st.judge(*m.using), st.Book
 	if m.book.Alerts == nil {
 		m.book.Alerts = map[string]*Alert{}
 	}
@@ -76,7 +76,7 @@ func (m *Monitor) learn(ctx context.Context, upto int64) error {
 	if err != nil {
 		return err
 	}
-	j, b := NewJudge(*m.settings.Load()), NewBook()
+	j, b := NewJudge(*m.using), NewBook()
 	_, err = audit.Scan(ctx, m.Dir, from, func(r audit.Raw) error {
 		if r.Index >= upto {
 			return errEnough

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"toolvault/audit"
@@ -19,10 +18,12 @@ type Log interface {
 
 // Options are what a Monitor is made of. All but Act and Told are required.
 type Options struct {
-	Dir    string // of the log
-	Log    Log
-	Now    func() time.Time
-	Logger *slog.Logger
+	Dir string // of the log
+	Log Log
+	// Settings are those in force; others are another pointer.
+	Settings func() *Settings
+	Now      func() time.Time
+	Logger   *slog.Logger
 
 	// Act does what the rule of an alert asks for (Alert.Action), and says what it
 	// did. It may be called again for the same alert after a crash, and must not mind.
@@ -36,9 +37,9 @@ type Options struct {
 // processes, one works and the others wait.
 type Monitor struct {
 	Options
-	settings atomic.Pointer[Settings]
 
 	mu     sync.Mutex
+	using  *Settings
 	judge  *Judge // nil: not loaded, or no longer ours
 	book   *Book
 	told   map[string]bool // findings that the log has though the state does not know
@@ -68,17 +69,35 @@ const (
 )
 
 // New returns one. Run must be called.
-func New(o Options, s Settings) *Monitor {
+func New(o Options) *Monitor {
 	m := &Monitor{Options: o}
 	if m.Told == nil {
 		m.Told = func(Finding, int) {}
 	}
-	m.Set(s)
 	return m
 }
 
-// Set changes the settings from the next record on.
-func (m *Monitor) Set(s Settings) { m.settings.Store(&s) }
+// Lasts tells when the last record came of an incident that lasts; ok is false
+// where there is none, and where another process has the log.
+func (m *Monitor) Lasts(rule, key string) (last time.Time, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.judge == nil {
+		return time.Time{}, false
+	}
+	in := m.judge.incidents[rule+"\x00"+key]
+	if in == nil {
+		return time.Time{}, false
+	}
+	return in.Alert.Last, true
+}
+
+// Works reports whether it is this process that judges.
+func (m *Monitor) Works() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.judge != nil
+}
 
 // Run judges until the context ends, which is no error. An error leaves all as it
 // was when the state was last written: Run again goes on from there.
@@ -149,7 +168,10 @@ func (m *Monitor) take(ctx context.Context, list []audit.Raw) error {
 			return err
 		}
 	}
-	m.judge.settings = *m.filled()
+	if s := m.Settings(); s != m.using {
+		m.using = s
+		m.judge.Set(*s)
+	}
 	for _, r := range list {
 		if err := m.observe(ctx, r); err != nil {
 			return err
@@ -159,11 +181,6 @@ func (m *Monitor) take(ctx context.Context, list []audit.Raw) error {
 		return err
 	}
 	return m.save(false)
-}
-
-func (m *Monitor) filled() *Settings {
-	s := m.settings.Load().filled()
-	return &s
 }
 
 func (m *Monitor) observe(ctx context.Context, r audit.Raw) error {

@@ -14,11 +14,16 @@ const (
 	learnRate = 0.3    // of a week, once some are known
 	warmWeeks = 3      // until an hour of the week is known
 
+	// enough is how many calls a week must have so that an hour without any means
+	// something.
+	enough = 50
+
 	levelRate = 1.0 / 72 // of an hour: growth is seen within three days
 	maxGrowth = 4
 
-	unsure  = 0.3  // surprise of an agent that has just come
-	regular = 0.05 // and of one that has hours, at most
+	unsure  = 0.2  // surprise of an agent that has just come
+	doubt   = 5    // as many hours stand behind that
+	regular = 0.05 // surprise of an agent that has hours, at most
 )
 
 // hourOf numbers the hours since 1970.
@@ -42,6 +47,7 @@ type profile struct {
 	// surprise is the share of hours in which the agent worked though it never
 	// does: where it is high, the agent has no hours.
 	surprise float64
+	judged   int // hours of which it is the share
 }
 
 // normal is how many calls an hour is expected to have, and the deviation. The
@@ -79,12 +85,20 @@ func (p *profile) limit(hour int64, known bool, r Rule) float64 {
 // whether that can be told.
 func (p *profile) idle(hour int64) (idle, known bool) {
 	s := slotOf(hour)
-	idle, known = true, true
+	idle, known = true, p.week() >= enough
 	for _, i := range [3]int{(s + slots - 1) % slots, s, (s + 1) % slots} {
 		idle = idle && p.mean[i] < 0.2
 		known = known && p.weeks[i] >= warmWeeks
 	}
 	return idle, known
+}
+
+// week is how many calls a week has.
+func (p *profile) week() (sum float64) {
+	for _, m := range p.mean {
+		sum += float64(m)
+	}
+	return sum
 }
 
 // advance closes the hours before one. limit is what an hour may have to be
@@ -112,7 +126,8 @@ func (p *profile) learn(limit func(int64) float64) {
 			if idle {
 				came = 1
 			}
-			p.surprise += (came - p.surprise) / 50
+			p.judged = min(p.judged+1, 50)
+			p.surprise += (came - p.surprise) / float64(min(doubt+p.judged, 50))
 		}
 	}
 	calls := p.calls
@@ -148,6 +163,7 @@ type packed struct {
 	Came     float64 `json:"came"`
 	Expected float64 `json:"expected"`
 	Surprise float64 `json:"surprise"`
+	Judged   int     `json:"judged"`
 }
 
 // MarshalJSON packs the hours of the week: as numbers they would be most of the file.
@@ -158,7 +174,7 @@ func (p *profile) MarshalJSON() ([]byte, error) {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(p.mean[i]))
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(p.dev[i]))
 	}
-	return json.Marshal(packed{base64.RawStdEncoding.EncodeToString(b), p.hour, p.calls, p.came, p.expected, p.surprise})
+	return json.Marshal(packed{base64.RawStdEncoding.EncodeToString(b), p.hour, p.calls, p.came, p.expected, p.surprise, p.judged})
 }
 
 // UnmarshalJSON is the reverse.
@@ -177,6 +193,6 @@ func (p *profile) UnmarshalJSON(text []byte) error {
 		p.mean[i] = math.Float32frombits(binary.LittleEndian.Uint32(at[1:]))
 		p.dev[i] = math.Float32frombits(binary.LittleEndian.Uint32(at[5:]))
 	}
-	p.hour, p.calls, p.came, p.expected, p.surprise = k.Hour, k.Calls, k.Came, k.Expected, k.Surprise
+	p.hour, p.calls, p.came, p.expected, p.surprise, p.judged = k.Hour, k.Calls, k.Came, k.Expected, k.Surprise, k.Judged
 	return nil
 }

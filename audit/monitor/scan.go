@@ -7,16 +7,19 @@ import (
 
 // members calls fn for each member of a JSON object on one line, with the bytes of
 // its value, until fn returns false. It takes what the log writes, and stops at
-// anything else: it never reads beyond the text. A key that is escaped is passed
-// over: no key of ours is.
+// anything else: it never reads beyond the text. No key of ours needs an escape.
 func members(text []byte, fn func(key, value []byte) bool) {
 	if len(text) == 0 || text[0] != '{' {
 		return
 	}
 	i := 1
 	for i < len(text) && text[i] == '"' {
-		end := stringEnd(text, i)
-		if end < 0 || end+1 >= len(text) || text[end] != ':' {
+		end := i + 1 // keys are short
+		for end < len(text) && text[end] != '"' {
+			end++
+		}
+		end++
+		if end+1 >= len(text) || text[end] != ':' {
 			return
 		}
 		key := text[i+1 : end-1]

@@ -16,7 +16,7 @@ type seen struct {
 	event []byte
 
 	callID, agent, clientID, issuer, clientName []byte
-	service, tool, outcome, credential, rule    []byte
+	service, tool, outcome, credential          []byte
 
 	bytes  int64 // result_bytes
 	status int64 // of the service
@@ -30,9 +30,7 @@ func (s *seen) read(r audit.Raw) (ok bool) {
 	members(r.Leaf, func(key, value []byte) bool {
 		switch string(key) {
 		case "time":
-			var err error
-			s.time, err = time.Parse(time.RFC3339Nano, string(textOf(value)))
-			ok = err == nil
+			ok = s.time.UnmarshalText(textOf(value)) == nil
 			return ok
 		case "phase":
 			s.phase = textOf(value)
@@ -54,10 +52,9 @@ func (s *seen) read(r audit.Raw) (ok bool) {
 			s.tool = textOf(value)
 		case "outcome":
 			s.outcome = textOf(value)
-		case "credential_id":
+		case "credential_id": // the last that is looked at, as Append orders them
 			s.credential = textOf(value)
-		case "rule":
-			s.rule = textOf(value)
+			return false
 		case "result_bytes":
 			s.bytes = intOf(value)
 		case "upstream_status":

@@ -114,6 +114,19 @@ func (s Settings) rule(agent, name string) Rule {
 	return Rule{Off: true}
 }
 
+// howto is the rules that judge the calls of an agent, looked up once.
+type howto struct {
+	spike, hours, volume, denials, auth, first, client Rule
+	given                                              *Hours
+}
+
+func (s Settings) howto(agent string) *howto {
+	return &howto{
+		spike: s.rule(agent, RuleSpike), hours: s.rule(agent, RuleHours), volume: s.rule(agent, RuleVolume), denials: s.rule(agent, RuleDenials),
+		auth: s.rule(agent, RuleAuth), first: s.rule(agent, RuleFirstUse), client: s.rule(agent, RuleNewClient), given: s.hours(agent),
+	}
+}
+
 func (s Settings) hours(agent string) *Hours {
 	if h := s.Agents[agent].Hours; h != nil {
 		return h

@@ -72,8 +72,7 @@ func (j *Judge) volume(s *seen, a *agent) {
 		f = &flow{}
 		a.Reads[string(s.service)] = f
 	}
-	name := string(s.agent)
-	rule := j.settings.rule(name, RuleVolume)
+	name, rule := a.name, &a.how.volume
 	f.Last = s.time.Unix()
 	hour := hourOf(s.time)
 	f.Top.on(hour/24, f.Top.limit(rule.Count*megabyte, rule.Ratio))
@@ -88,7 +87,7 @@ func (j *Judge) volume(s *seen, a *agent) {
 		return
 	}
 	service := string(s.service)
-	j.sign(s, sign{rule: RuleVolume, how: rule, key: name + "\x00" + service, subject: Subject{Agent: name, Service: service}, say: func() (string, string) {
+	j.sign(s, sign{rule: RuleVolume, how: *rule, key: name + "\x00" + service, subject: Subject{Agent: name, Service: service}, say: func() (string, string) {
 		return fmt.Sprintf("agent %s has read %.1f MB from %s in %d calls in the hour from %s", name, f.Bytes/megabyte, service, f.Calls, clock(hour)),
 			fmt.Sprintf("in its fullest hour of the last weeks %.1f MB; %.1f MB would have been too much", f.Top.Value/megabyte, limit/megabyte)
 	}})

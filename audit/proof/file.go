@@ -56,7 +56,7 @@ func (r *record) body() ([]byte, error) {
 		return nil, nil
 	}
 	b, err := base64.StdEncoding.DecodeString(r.BodyBase64)
-	if err != nil || len(b) == 0 {
+	if err != nil || len(b) == 0 || base64.StdEncoding.EncodeToString(b) != r.BodyBase64 {
 		return nil, errors.New("body_base64 of a record is not base64")
 	}
 	return b, nil

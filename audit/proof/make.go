@@ -14,12 +14,13 @@ import (
 
 	"toolvault/audit"
 	"toolvault/audit/anchor"
+	"toolvault/audit/index"
 	"toolvault/audit/tile"
 )
 
 // ErrNotFound is returned where the log has no such call or record that a
 // checkpoint covers.
-var ErrNotFound = errors.New("it is not in this log")
+var ErrNotFound = errors.New("is not in this log")
 
 // Options are how a proof is made.
 type Options struct {
@@ -34,7 +35,7 @@ func Make(ctx context.Context, dir, callID string, o Options) ([]byte, error) {
 	if callID == "" {
 		return nil, errors.New("a proof needs the id of a call")
 	}
-	indices, err := find(ctx, dir, callID)
+	indices, err := find(ctx, dir, callID, o)
 	if err != nil {
 		return nil, err
 	}
@@ -46,19 +47,37 @@ func MakeRecord(ctx context.Context, dir string, index int64, o Options) ([]byte
 	return prove(ctx, dir, "", []int64{index}, o)
 }
 
+// indexed is how many records the index takes in between two reports.
+const indexed = 1 << 14
+
 // find returns the indices of the records of a call, its own before its events'.
-func find(ctx context.Context, dir, callID string) ([]int64, error) {
+// The id tells when the call was made, so that not all of the log is looked
+// through; where it does not, or lies, all of it is.
+func find(ctx context.Context, dir, callID string, o Options) ([]int64, error) {
 	f := audit.Filter{CallID: callID}
-	if id, err := uuid.Parse(callID); err == nil && id.Version() == 7 { // it tells when it was made
+	if id, err := uuid.Parse(callID); err == nil && id.Version() == 7 {
 		sec, nsec := id.Time().UnixTime()
-		f.Since = time.Unix(sec, nsec).Add(-time.Minute)
+		f.Since = time.Unix(sec, nsec).Add(-10 * time.Minute)
+		f.Until = f.Since.Add(24 * time.Hour)
+		if list, err := search(ctx, dir, f, o); err != nil || len(list) > 0 {
+			return list, err
+		}
+		f.Since, f.Until = time.Time{}, time.Time{}
 	}
-	entries, err := audit.Query(ctx, dir, f)
-	if err != nil {
-		return nil, err
+	list, err := search(ctx, dir, f, o)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("call %s %w", callID, ErrNotFound)
+	}
+	return list, err
+}
+
+func search(ctx context.Context, dir string, f audit.Filter, o Options) ([]int64, error) {
+	var building index.Progress
+	if o.Progress != nil {
+		building = func(done, _ int) { o.Progress(int64(done) * indexed) }
 	}
 	var own, events []int64
-	for _, e := range slices.Backward(entries) { // oldest first
+	err := index.Each(ctx, dir, f, building, func(e audit.Entry) error {
 		switch {
 		case e.Phase == audit.PhaseEvent:
 			events = append(events, e.Index)
@@ -67,14 +86,14 @@ func find(ctx context.Context, dir, callID string) ([]int64, error) {
 		default:
 			own = append(own, e.Index)
 		}
-	}
+		return nil
+	})
+	slices.Sort(own)
+	slices.Sort(events)
 	all := append(own, events...)
-	if len(all) == 0 {
-		return nil, fmt.Errorf("there is no call %s: %w", callID, ErrNotFound)
-	}
 	all = all[:min(len(all), maxRecords)]
 	slices.Sort(all)
-	return all, nil
+	return all, err
 }
 
 // prove proves records, all under one checkpoint.
@@ -85,7 +104,7 @@ func prove(ctx context.Context, dir, callID string, indices []int64, o Options) 
 	}
 	last := indices[len(indices)-1]
 	if indices[0] < 0 || last >= tree.Size() {
-		return nil, fmt.Errorf("there is no record %d: %w", last, ErrNotFound)
+		return nil, fmt.Errorf("record %d %w", last, ErrNotFound)
 	}
 	size, note := tree.Size(), tree.Checkpoint()
 	if s, n := cosigned(dir, tree); s > last {

@@ -70,7 +70,7 @@ func parseText(text string) (inclusion, error) {
 			return p, nil
 		}
 		h, err := tlog.ParseHash(line)
-		if err != nil || len(p.proof) == maxHashes {
+		if err != nil || h.String() != line || len(p.proof) == maxHashes {
 			return p, bad
 		}
 		p.proof = append(p.proof, h)

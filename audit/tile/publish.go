@@ -111,6 +111,10 @@ func Publish(ctx context.Context, dir string, progress func(done int64)) (*Tree,
 		return nil, err
 	default:
 		if err := t.continues(old); err != nil {
+			if errors.Is(err, ErrRolledBack) { // the tiles follow the log that is there
+				t.kept(t.files.drop(t.Size()))
+				t.keepEdge()
+			}
 			return nil, err
 		}
 	}

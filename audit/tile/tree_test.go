@@ -194,9 +194,10 @@ func TestADamagedTileIsMadeAgain(t *testing.T) {
 					holdProofs(t, w, tree, w.size, index, index+1)
 				}
 			}
+			tree := opened(t, w.dir)
 			for level := range 3 { // reads every tile
 				for n := range full(w.size, level) {
-					if _, err := opened(t, w.dir).Tile(level, n, Width); err != nil {
+					if _, err := tree.Tile(level, n, Width); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -19,7 +19,7 @@ func agentCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "agent", Short: "Add, list and stop agents, and make tokens for them", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(
-		agentAddCommand(), agentListCommand(), agentTokenCommand(), agentRevokeCommand(),
+		agentAddCommand(), agentListCommand(), agentLimitsCommand(), agentTokenCommand(), agentRevokeCommand(),
 		agentChangeCommand(agentChange{
 			verb: "suspend", short: "Stop an agent at once, in every process", event: "agent.suspended",
 			done:      "Agent %s is suspended: its tokens are refused from now on. 'toolvault agent resume %[1]s' lets it in again.",

@@ -16,7 +16,7 @@ import (
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Read and verify the audit log", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(auditTailCommand(), auditQueryCommand(), auditShowCommand(), auditVerifyCommand(), auditProveCommand(), auditCheckpointCommand(), auditTilesCommand(), auditKeyCommand(), auditEraseCommand(), auditArchiveCommand())
+	cmd.AddCommand(auditTailCommand(), auditQueryCommand(), auditShowCommand(), auditStatsCommand(), auditExportCommand(), auditVerifyCommand(), auditProveCommand(), auditCheckpointCommand(), auditTilesCommand(), auditAnchorCommand(), auditKeyCommand(), auditEraseCommand(), auditArchiveCommand())
 	return cmd
 }
 
@@ -69,30 +69,5 @@ func auditTailCommand() *cobra.Command {
 	o.flag(cmd)
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with records as they come")
 	cmd.Flags().IntVarP(&lines, "lines", "n", 20, "how many of the newest to begin with")
-	return cmd
-}
-
-func auditShowCommand() *cobra.Command {
-	var p place
-	cmd := &cobra.Command{
-		Use:   "show CALL_ID",
-		Short: "Show all that is known of one call",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := p.auditDir()
-			if err != nil {
-				return err
-			}
-			entries, err := audit.Query(cmd.Context(), dir, audit.Filter{CallID: args[0], Limit: 1})
-			if err != nil {
-				return err
-			}
-			if len(entries) == 0 {
-				return fmt.Errorf("there is no call %s in this log", args[0])
-			}
-			return printIndented(cmd, entries[0])
-		},
-	}
-	p.flags(cmd)
 	return cmd
 }

@@ -63,7 +63,7 @@ keep.`,
 				}
 			}
 			return p.with(cmd, func(a *app.App) error {
-				e := audit.Erasure{Spans: spans, Event: audit.EventErased, Admin: localUser(), Message: a.Redactor.Text(reason)}
+				e := audit.Erasure{Spans: spans, Event: audit.EventErased, Admin: localUser(), Message: why(a.Redactor.Text(reason))}
 				if err := a.Log.Erase(cmd.Context(), e); err != nil {
 					return err
 				}
@@ -132,6 +132,13 @@ func confirmErasure(cmd *cobra.Command, found int64) error {
 		return errors.New("nothing was erased")
 	}
 	return nil
+}
+
+func why(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return "Reason: " + reason
 }
 
 // localUser is who types the command.

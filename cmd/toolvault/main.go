@@ -100,7 +100,7 @@ Begin with:  toolvault demo`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", plainly(err)) })
 	root.AddCommand(
 		demoCommand(), serveCommand(), stdioCommand(), checkCommand(), clientConfigCommand(), toolsCommand(),
-		agentCommand(), clientCommand(), loginCommand(), logoutCommand(), personCommand(), credentialCommand(), connectCommand(), keyCommand(), auditCommand(), versionCommand(),
+		agentCommand(), clientCommand(), loginCommand(), logoutCommand(), personCommand(), credentialCommand(), connectCommand(), keyCommand(), auditCommand(), alertsCommand(), versionCommand(),
 	)
 	strict(root)
 	return root

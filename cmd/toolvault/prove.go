@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
 
 	"toolvault/audit/proof"
@@ -45,9 +43,6 @@ revocation of a credential.`,
 				text, err = proof.MakeRecord(cmd.Context(), dir, record, o)
 			} else {
 				text, err = proof.Make(cmd.Context(), dir, args[0], o)
-			}
-			if errors.Is(err, proof.ErrNotFound) {
-				return errors.Join(p.noteGone(cmd), err)
 			}
 			if err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ func auditVerifyCommand() *cobra.Command {
 	var o output
 	var key, head, proofFile, sinceFile string
 	var witnesses []string
+	var outside outsiders
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that no record was changed, removed or added",
@@ -32,7 +34,9 @@ Without --key the log is held against the key that this toolvault signs with.
 With --key the log must be signed by that key; a copy of the folder can then be
 verified where there is no store. With --since the log must also hold every record
 that a checkpoint covers which you have kept elsewhere yourself ('toolvault audit
-checkpoint' prints one); --head takes a copy of the file audit/head in its place.
+checkpoint' prints one); --head takes a copy of the file audit/head in its place,
+and --anchor a folder or a file that 'audit.anchor' in the config has filled. With
+--witness a witness must have cosigned it, --witness-age ago at most.
 
 With --proof nothing of this is read, but a file that 'toolvault audit prove' has
 written: it is checked against --key alone, on any machine. With --witness the
@@ -40,15 +44,16 @@ witness of that key must have cosigned it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("proof") {
-				for _, other := range []string{"data", "config", "head", "since"} {
+				for _, other := range []string{"data", "config", "head", "since", "anchor", "witness-age"} {
 					if cmd.Flags().Changed(other) {
 						return misuse(cmd, "--proof is checked against --key alone: leave out --%s", other)
 					}
 				}
 				return verifyProof(cmd, o, proofFile, key, witnesses)
 			}
-			if len(witnesses) > 0 {
-				return misuse(cmd, "--witness goes with --proof")
+			outside.witnesses = witnesses
+			if err := outside.check(); err != nil {
+				return misuse(cmd, "%w", err)
 			}
 			var seen []byte
 			if sinceFile != "" {
@@ -61,11 +66,15 @@ witness of that key must have cosigned it.`,
 			if err != nil {
 				return errors.Join(p.noteGone(cmd), err)
 			}
-			report, key, err := p.verify(cmd, dir, key, head)
+			kept, signed, err := outside.collect(dir, time.Now())
 			if err != nil {
 				return err
 			}
-			found := verdict{Report: report}
+			report, key, err := p.verify(cmd, dir, key, head, kept)
+			if err != nil {
+				return err
+			}
+			found := verdict{Report: report, Cosigned: signed}
 			if seen != nil {
 				s, err := holdSince(cmd.Context(), dir, seen, key, report)
 				if err != nil {
@@ -87,7 +96,9 @@ witness of that key must have cosigned it.`,
 	cmd.Flags().StringVar(&key, "key", "", "verifier key to hold the log against ('toolvault audit key' prints it)")
 	cmd.Flags().StringVar(&sinceFile, "since", "", "a checkpoint that was kept elsewhere: what it covers must be a prefix of the log")
 	cmd.Flags().StringVar(&proofFile, "proof", "", "check this file of 'toolvault audit prove' instead of a log (- is stdin)")
-	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "with --proof: verifier key of a witness that must have cosigned (can be given again)")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "verifier key of a witness that must have cosigned (can be given again)")
+	cmd.Flags().DurationVar(&outside.age, "witness-age", 0, "how old the newest cosignature of each --witness may be (default: any age)")
+	cmd.Flags().StringArrayVar(&outside.anchors, "anchor", nil, "a folder or a file of checkpoints that were anchored: the log must hold them all (can be given again)")
 	cmd.Flags().StringVar(&head, "head", "", "a copy of the file audit/head that was kept elsewhere: the log must hold its checkpoint")
 	return cmd
 }
@@ -98,11 +109,13 @@ const maxNote = 64 << 10
 // verdict is what verify tells programs.
 type verdict struct {
 	audit.Report
-	Since *since `json:"since,omitempty"`
+	Since    *since     `json:"since,omitempty"`
+	Cosigned []cosigned `json:"cosigned,omitempty"`
 }
 
 func (v *verdict) good() bool {
-	return v.Problem == nil && (v.Since == nil || v.Since.Finding == sinceHolds)
+	unsigned := slices.ContainsFunc(v.Cosigned, func(c cosigned) bool { return c.Reason != "" })
+	return v.Problem == nil && (v.Since == nil || v.Since.Finding == sinceHolds) && !unsigned
 }
 
 func (v *verdict) print(w io.Writer, o output) error {
@@ -125,15 +138,18 @@ func (v *verdict) print(w io.Writer, o output) error {
 	if v.Since != nil && v.Since.Finding != sinceHolds {
 		_, _ = fmt.Fprintf(w, "NOT A CONTINUATION: %s.\n", v.Since.Reason)
 	}
+	for _, c := range v.Cosigned {
+		_, _ = fmt.Fprintln(w, c.said())
+	}
 	return nil
 }
 
 // verify holds the log against a key, or this place's own where none is given,
-// and against what the store keeps. It returns the key.
-func (p *place) verify(cmd *cobra.Command, dir, key, headFile string) (audit.Report, string, error) {
+// against what was kept outside, and against what the store keeps. It returns the
+// key.
+func (p *place) verify(cmd *cobra.Command, dir, key, headFile string, kept [][]byte) (audit.Report, string, error) {
 	given := key != ""
 	ctx := cmd.Context()
-	var kept [][]byte
 	if headFile != "" {
 		head, err := readUpTo(cmd, "--head", headFile, maxNote)
 		if err != nil {

@@ -17,6 +17,7 @@ func (a *App) observeVault(e vault.Event) {
 	r := audit.Record{
 		Phase: audit.PhaseEvent, Event: "credential." + e.Kind, Service: e.Service, Agent: e.Owner.Agent, User: e.Owner.User,
 		CredentialID: e.ID, CredentialVersion: e.Version, CredentialType: e.Type, Outcome: "ok",
+		CallID: e.Call.ID, CorrelationID: a.Redactor.Text(e.Call.CorrelationID),
 	}
 	switch {
 	case e.Err != nil:

@@ -31,11 +31,14 @@ const maxTelemetryHeaders = 16
 func (r *reader) telemetry(n *node) {
 	m := r.mapping(n, "telemetry", "otlp", "headers", "sample")
 	if s, ok := r.text(m["otlp"], "telemetry.otlp"); ok {
-		u, err := baseURL(s)
-		if err != nil {
+		switch u, err := parseURL(s); {
+		case err != nil:
 			r.fail(m["otlp"].at, "telemetry.otlp", "%v", err)
+		case u.Scheme == "http" && !isNear(u.Hostname()):
+			r.fail(m["otlp"].at, "telemetry.otlp", "traces and headers would travel in the clear: use https (http is taken for loopback and private hosts only)")
+		default:
+			r.Telemetry.OTLP = strings.TrimRight(strings.TrimSuffix(u.String(), "/v1/traces"), "/")
 		}
-		r.Telemetry.OTLP = strings.TrimSuffix(u, "/v1/traces")
 	}
 	for _, p := range r.pairs(m["headers"], "telemetry.headers", "a mapping from the name of a header to a reference to what it holds") {
 		field := join("telemetry.headers", key(p.key))

@@ -1,0 +1,137 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"runtime"
+	"sync"
+)
+
+// Progress hears how many of the blocks that the index lacked were built. A query
+// that has found enough ends before all are.
+type Progress func(done, total int)
+
+// library is the blocks of one log for one query.
+type library struct {
+	shelf    shelf
+	log      extentOf
+	have     map[int64]bool
+	missing  int
+	progress Progress
+	mu       sync.Mutex // for what follows
+	done     int
+}
+
+func openLibrary(ctx context.Context, dir string, progress Progress) (*library, error) {
+	l := &library{progress: progress}
+	var err error
+	if l.log, err = measure(ctx, dir); err != nil {
+		return nil, err
+	}
+	full := l.log.size / blockRows
+	l.shelf = openShelf(dir, full > 0)
+	if l.have, err = l.shelf.there(); err != nil {
+		return nil, err
+	}
+	l.shelf.check(l.log, l.have)
+	for n := l.log.oldest / blockRows; n < full; n++ {
+		if !l.have[n] {
+			l.missing++
+		}
+	}
+	return l, nil
+}
+
+// count is the number of blocks, the last of which may not be full.
+func (l *library) count() int64 { return (l.log.size + blockRows - 1) / blockRows }
+
+// get opens a block or builds it.
+func (l *library) get(ctx context.Context, number int64) (*view, error) {
+	if l.have[number] {
+		v, err := l.shelf.open(l.log, number)
+		if err == nil || !errors.Is(err, errDamaged) && !errors.Is(err, fs.ErrNotExist) {
+			return v, err
+		}
+	}
+	return l.make(ctx, number)
+}
+
+func (l *library) make(ctx context.Context, number int64) (*view, error) {
+	v, err := l.shelf.build(ctx, l.log, number)
+	if err == nil && !l.have[number] && (number+1)*blockRows <= l.log.size && l.progress != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.done++
+		l.progress(l.done, l.missing)
+	}
+	return v, err
+}
+
+// judge has a block looked at; one that turns out to be damaged is built anew.
+func (l *library) judge(ctx context.Context, w *wish, number int64) (*judged, error) {
+	v, err := l.get(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	j, err := w.judge(v)
+	if errors.Is(err, errDamaged) {
+		_ = v.close()
+		if v, err = l.make(ctx, number); err != nil {
+			return nil, err
+		}
+		j, err = w.judge(v)
+	}
+	if err != nil {
+		_ = v.close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// newest hands out the blocks, newest first, some of them looked at ahead and side
+// by side. What it hands out is closed after.
+func (l *library) newest(ctx context.Context, w *wish) iter.Seq2[*judged, error] {
+	return func(yield func(*judged, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer cancel()
+		type answer struct {
+			*judged
+			err error
+		}
+		next := l.count() - 1
+		var ahead []chan answer
+		ask := func() {
+			if next < l.log.oldest/blockRows {
+				return
+			}
+			number, reply := next, make(chan answer, 1)
+			next--
+			ahead = append(ahead, reply)
+			running.Go(func() {
+				j, err := l.judge(ctx, w, number)
+				reply <- answer{j, err}
+			})
+		}
+		for range runtime.GOMAXPROCS(0) {
+			ask()
+		}
+		stopped := false
+		for len(ahead) > 0 {
+			a := <-ahead[0]
+			ahead = ahead[1:]
+			if !stopped {
+				ask()
+				if stopped = !yield(a.judged, a.err) || a.err != nil; stopped {
+					cancel()
+				}
+			}
+			if a.judged != nil {
+				_ = a.judged.close()
+			}
+		}
+	}
+}

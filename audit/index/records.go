@@ -1,0 +1,179 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"toolvault/audit"
+	"toolvault/audit/internal/leaf"
+	"toolvault/audit/words"
+)
+
+const (
+	maxRead  = 2048     // entries that are read together
+	maxBytes = 32 << 20 // of their records
+	nearby   = 128      // records that are rather read than jumped over
+)
+
+// errTooMuch is for entries that are too large to be read together.
+var errTooMuch = errors.New("too much to be read together")
+
+// pair is the indices of an entry's records; outcome is 0 where there is none.
+type pair struct{ first, outcome int64 }
+
+// records reads single records of a log.
+type records struct {
+	dir      string
+	size     int64
+	reader   *audit.Reader
+	splitter words.Splitter
+}
+
+func newRecords(dir string, size int64) *records {
+	return &records{dir: dir, size: size, reader: audit.NewReader(dir)}
+}
+
+func (r *records) close() { _ = r.reader.Close() }
+
+// read calls fn with the records of each pair, in the order of the list. It reads
+// them in the order of the log, and at most maxBytes of them: else the error is
+// errTooMuch. What is not in the log any more is left out.
+func (r *records) read(ctx context.Context, list []pair, fn func(first, outcome audit.Raw) error) error {
+	var wanted []int64
+	for _, p := range list {
+		wanted = append(wanted, p.first)
+		if p.outcome > 0 {
+			wanted = append(wanted, p.outcome)
+		}
+	}
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	got, err := r.collect(ctx, wanted, len(list) > 1)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		first, ok := got[p.first]
+		if !ok {
+			continue
+		}
+		var outcome audit.Raw
+		if p.outcome > 0 {
+			if o, ok := got[p.outcome]; ok && sameCall(first, o) {
+				outcome = o
+			}
+		}
+		if err := fn(first, outcome); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect reads records by their sorted indices.
+func (r *records) collect(ctx context.Context, wanted []int64, bounded bool) (map[int64]audit.Raw, error) {
+	got := make(map[int64]audit.Raw, len(wanted))
+	bytes := 0
+	keep := func(raw audit.Raw) error {
+		if bytes += len(raw.Leaf) + len(raw.Body); bounded && bytes > maxBytes {
+			return errTooMuch
+		}
+		got[raw.Index] = raw.Clone()
+		return nil
+	}
+	for len(wanted) > 0 {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("audit index: %w", context.Cause(ctx))
+		}
+		n := 1
+		for n < len(wanted) && wanted[n]-wanted[n-1] <= nearby {
+			n++
+		}
+		var err error
+		if n == 1 {
+			err = r.one(wanted[0], keep)
+		} else {
+			err = r.run(ctx, wanted[:n], keep)
+		}
+		if err != nil {
+			return nil, err
+		}
+		wanted = wanted[n:]
+	}
+	return got, nil
+}
+
+func (r *records) one(index int64, keep func(audit.Raw) error) error {
+	raw, err := r.reader.At(index)
+	if errors.Is(err, audit.ErrNoRecord) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return keep(raw)
+}
+
+// run reads some that stand near each other.
+func (r *records) run(ctx context.Context, wanted []int64, keep func(audit.Raw) error) error {
+	_, err := audit.Scan(ctx, r.dir, wanted[0], func(raw audit.Raw) error {
+		for len(wanted) > 0 && wanted[0] < raw.Index {
+			wanted = wanted[1:]
+		}
+		if len(wanted) == 0 {
+			return errFull
+		}
+		if wanted[0] != raw.Index {
+			return nil
+		}
+		if err := keep(raw); err != nil {
+			return err
+		}
+		if wanted = wanted[1:]; len(wanted) == 0 {
+			return errFull
+		}
+		return nil
+	})
+	if errors.Is(err, errFull) {
+		return nil
+	}
+	return err
+}
+
+// sameCall reports whether an outcome is of an intent's call.
+func sameCall(intent, outcome audit.Raw) bool {
+	id := callOf(intent.Leaf)
+	return id != "" && id == callOf(outcome.Leaf)
+}
+
+func callOf(object []byte) string {
+	for m := leaf.Of(object); m.Next(); {
+		if string(m.Name) == "call_id" {
+			return string(leaf.Text(m.Value))
+		}
+	}
+	return ""
+}
+
+// says reports whether all of some words may be in the records: a cheap test
+// before they are decoded.
+func (r *records) says(first, outcome audit.Raw, wanted []string) bool {
+	if len(wanted) == 0 {
+		return true
+	}
+	missing := len(wanted)
+	found := make([]bool, len(wanted))
+	for _, body := range [...][]byte{first.Body, outcome.Body} {
+		eachSaid(&r.splitter, body, func(word []byte) {
+			for i, w := range wanted {
+				if !found[i] && string(word) == w {
+					found[i] = true
+					missing--
+				}
+			}
+		})
+	}
+	return missing == 0
+}

@@ -1,0 +1,60 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"toolvault/audit"
+)
+
+// Build builds the blocks of a log that are missing, side by side.
+func Build(ctx context.Context, dir string, progress Progress) error {
+	return build(ctx, dir, runtime.GOMAXPROCS(0), progress)
+}
+
+func build(ctx context.Context, dir string, workers int, progress Progress) error {
+	lib, err := openLibrary(ctx, dir, progress)
+	if err != nil {
+		return err
+	}
+	g, building := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for n := lib.log.oldest / blockRows; (n+1)*blockRows <= lib.log.size && building.Err() == nil; n++ {
+		if lib.have[n] {
+			continue
+		}
+		g.Go(func() error {
+			v, err := lib.make(building, n)
+			if err != nil {
+				return err
+			}
+			return v.close()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("audit index: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+// Run keeps the index of a log up to date until the context ends, which is no
+// error: with the first record that comes it builds what is missing, and then each
+// block when it is full, in one goroutine, so that the processor is left to
+// others. Of several processes one does it.
+func Run(ctx context.Context, dir string) error {
+	at := int64(-1) // block of the last record that was seen
+	return audit.Subscription{Dir: dir, Name: folder, Start: -1}.Run(ctx, func(ctx context.Context, list []audit.Raw) error {
+		next := (list[len(list)-1].Index + 1) / blockRows
+		if next == at {
+			return nil
+		}
+		at = next
+		return build(ctx, dir, 1, nil)
+	})
+}

@@ -1,0 +1,362 @@
+package mirror_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"toolvault/audit"
+	"toolvault/audit/mirror"
+	"toolvault/vault/store"
+	"toolvault/vault/store/storetest"
+)
+
+const redisKey = mirror.DefaultStream
+
+func toRedis(t testing.TB, url, dir string, hooks ...redis.Hook) func() (mirror.Sink, error) {
+	return func() (mirror.Sink, error) {
+		client, where, err := store.RedisClient(url)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range hooks {
+			client.AddHook(h)
+		}
+		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir}), nil
+	}
+}
+
+// inStream reads what a stream holds.
+func inStream(t testing.TB, c redis.UniversalClient) *sent {
+	t.Helper()
+	all, err := c.XRange(context.Background(), redisKey, "-", "+").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sent{}
+	for _, e := range all {
+		id, _ := e.Values["id"].(string)
+		text, _ := e.Values["record"].(string)
+		if len(e.Values) != 2 || idOf(t, []byte(text)) != id {
+			t.Fatalf("an entry is %v", e.Values)
+		}
+		s.add(id, text)
+	}
+	return s
+}
+
+// Redis is killed and started again, again and again, and loses nothing that it has
+// on disk: everything is in the stream, once, in order.
+func TestRedisKilled(t *testing.T) {
+	server := storetest.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always")
+	dir := t.TempDir()
+	l := open(t, dir)
+	var out lines
+	o := options(dir, "redis", toRedis(t, server.URL, dir))
+	o.Logger = out.logger()
+	m, _ := start(t, o)
+	for round := range 6 {
+		for i := range 100 {
+			add(t, l, call(100*round+i))
+		}
+		server.Stop()
+		for i := range 20 {
+			add(t, l, call(1000+100*round+i))
+		}
+		server.Start()
+	}
+	caughtUp(t, m)
+	inStream(t, server.Client(t)).check(t, dir, 0)
+}
+
+// Redis comes back empty, or with an older state, as after a crash between two
+// syncs or a failover: what it has lost is sent again.
+func TestRedisLoses(t *testing.T) {
+	server := storetest.StartRedis(t)
+	dir := filled(t, 3000)
+	m, stop := start(t, options(dir, "redis", toRedis(t, server.URL, dir)))
+	caughtUp(t, m)
+	c := server.Client(t)
+	inStream(t, c).check(t, dir, 0)
+	l := open(t, dir)
+
+	t.Run("all, and the mirror runs", func(t *testing.T) {
+		server.Stop()
+		server.Start()
+		add(t, l, call(1))
+		caughtUp(t, m)
+		inStream(t, c).check(t, dir, 0)
+	})
+	t.Run("the last, and the mirror runs", func(t *testing.T) {
+		older := state(t, c)
+		for i := range 50 {
+			add(t, l, call(i))
+		}
+		caughtUp(t, m)
+		back(t, c, older)
+		add(t, l, call(50))
+		caughtUp(t, m)
+		inStream(t, c).check(t, dir, 0)
+	})
+	t.Run("the last, and the mirror starts again", func(t *testing.T) {
+		older := state(t, c)
+		for i := range 50 {
+			add(t, l, call(i))
+		}
+		caughtUp(t, m)
+		stop()
+		back(t, c, older)
+		m, _ := start(t, options(dir, "redis", toRedis(t, server.URL, dir)))
+		add(t, l, call(50))
+		caughtUp(t, m)
+		inStream(t, c).check(t, dir, 0)
+	})
+}
+
+// state and back are a backup of the stream, and what is beside it.
+func state(t *testing.T, c *redis.Client) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, key := range []string{redisKey, "{" + redisKey + "}:at"} {
+		text, err := c.Dump(t.Context(), key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[key] = text
+	}
+	return all
+}
+
+func back(t *testing.T, c *redis.Client, all map[string]string) {
+	t.Helper()
+	for key, text := range all {
+		if err := c.RestoreReplace(t.Context(), key, 0, text).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lossy is a network that loses every third answer.
+type lossy struct{ n atomic.Int32 }
+
+func (l *lossy) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (l *lossy) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (l *lossy) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err == nil && l.n.Add(1)%3 == 0 {
+			err = errors.New("the answer was lost")
+			cmd.SetErr(err)
+		}
+		return err
+	}
+}
+
+// A lot whose answer is lost is not added twice, be the lot the same when it comes
+// again or not.
+func TestRedisLosesAnswers(t *testing.T) {
+	server := storetest.StartRedis(t)
+	dir := t.TempDir()
+	l := open(t, dir)
+	for round := range 8 {
+		m, stop := start(t, options(dir, "redis", toRedis(t, server.URL, dir, &lossy{})))
+		for i := range 50 {
+			add(t, l, call(100*round+i))
+		}
+		if round == 7 {
+			caughtUp(t, m)
+		}
+		stop()
+	}
+	inStream(t, server.Client(t)).check(t, dir, 0)
+}
+
+// A Redis that hangs is one that is down.
+func TestRedisHangs(t *testing.T) {
+	server := storetest.StartRedis(t)
+	dir := filled(t, 200)
+	o := options(dir, "redis", toRedis(t, server.URL, dir))
+	var failed atomic.Int32
+	o.Patience, o.Failed = 100*time.Millisecond, func() { failed.Add(1) }
+	server.Hang()
+	m, _ := start(t, o)
+	until(t, "tried", func() bool { return failed.Load() > 1 })
+	server.Resume()
+	caughtUp(t, m)
+	inStream(t, server.Client(t)).check(t, dir, 0)
+}
+
+// Two logs may have one name: a folder was copied, or the log is one of an older
+// version. All records of both arrive, though neither can tell what Redis has of it.
+func TestRedisTwoLogsOfAName(t *testing.T) {
+	server := storetest.StartRedis(t)
+	one, two := t.TempDir(), t.TempDir()
+	first, second := open(t, one), open(t, two)
+	a, _ := start(t, options(one, "redis", toRedis(t, server.URL, one)))
+	b, _ := start(t, options(two, "redis", toRedis(t, server.URL, two)))
+	for i := range 40 {
+		r := call(i)
+		r.Agent = "first-agent"
+		add(t, first, r)
+		r.Agent = "second-agent"
+		add(t, second, r)
+		if i%10 == 0 {
+			add(t, second, r)
+		}
+	}
+	caughtUp(t, a)
+	caughtUp(t, b)
+	var got [2]map[string]bool
+	got[0], got[1] = map[string]bool{}, map[string]bool{}
+	s := inStream(t, server.Client(t))
+	for i, text := range s.texts {
+		if strings.Contains(text, "first-agent") {
+			got[0][s.ids[i]] = true
+		} else {
+			got[1][s.ids[i]] = true
+		}
+	}
+	if len(got[0]) != 40 || len(got[1]) != 44 {
+		t.Errorf("%d of 40 and %d of 44 records arrived", len(got[0]), len(got[1]))
+	}
+}
+
+// A log that was put back to an older copy goes on with other records under the same
+// indices: they are sent, though Redis has had these indices.
+func TestRedisAndALogPutBack(t *testing.T) {
+	server := storetest.StartRedis(t)
+	dir := t.TempDir()
+	l := open(t, dir)
+	m, stop := start(t, options(dir, "redis", toRedis(t, server.URL, dir)))
+	add(t, l, call(0), call(1), call(2))
+	caughtUp(t, m)
+	stop()
+	other := t.TempDir() // the copy
+	l = open(t, other)
+	add(t, l, call(10), call(11))
+	m, _ = start(t, options(other, "redis", toRedis(t, server.URL, other)))
+	caughtUp(t, m)
+	if n := inStream(t, server.Client(t)).len(); n != 5 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// The stream is kept short, and a filter that lets little through is no reason to
+// look at the whole log again.
+func TestRedisLength(t *testing.T) {
+	server := storetest.StartRedis(t)
+	dir := filled(t, 5000)
+	o := options(dir, "redis", func() (mirror.Sink, error) {
+		client, where, err := store.RedisClient(server.URL)
+		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir, MaxLen: 1000}), err
+	})
+	m, stop := start(t, o)
+	caughtUp(t, m)
+	c := server.Client(t)
+	if n := c.XLen(t.Context(), redisKey).Val(); n < 1000 || n > 1200 {
+		t.Errorf("%d entries", n)
+	}
+	stop()
+	l := open(t, dir)
+	for i := range 10 {
+		add(t, l, call(i))
+	}
+	o.Filter = mirror.Filter{Agents: []string{"nobody"}}
+	m, _ = start(t, o)
+	caughtUp(t, m)
+	if at := c.HGet(t.Context(), "{"+redisKey+"}:at", logName).Val(); !strings.HasPrefix(at, "5010 ") {
+		t.Errorf("the place is at %q", at)
+	}
+}
+
+// A user with the rights that the documentation names is enough; without, or with a
+// key that is something else, the place is one to mend.
+func TestRedisRights(t *testing.T) {
+	server := storetest.StartRedis(t)
+	if !server.Real {
+		t.Skip("SKIPPED: there is no redis-server on the path, so nothing was shown about its users")
+	}
+	c := server.Client(t)
+	rule := strings.Fields("ACL SETUSER mirror on >hunter2 resetkeys ~toolvault:audit ~{toolvault:audit}:at resetchannels -@all +hget +hset +xadd +evalsha +eval")
+	args := make([]any, len(rule))
+	for i := range rule {
+		args[i] = rule[i]
+	}
+	if err := c.Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	dir := filled(t, 100)
+	url := strings.Replace(server.URL, "redis://", "redis://mirror:hunter2@", 1)
+	m, stop := start(t, options(dir, "redis", toRedis(t, url, dir)))
+	caughtUp(t, m)
+	stop()
+	inStream(t, c).check(t, dir, 0)
+
+	lot := mirror.Lot{Log: logName, First: 0, End: 1}
+	for name, change := range map[string]func(){
+		"a right is missing":     func() { c.Do(t.Context(), "ACL", "SETUSER", "mirror", "-xadd") },
+		"the password is wrong":  func() { c.Do(t.Context(), "ACL", "SETUSER", "mirror", "resetpass", ">other") },
+		"the key is not of ours": func() { c.Del(t.Context(), redisKey); c.Set(t.Context(), redisKey, "x", 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.Do(t.Context(), args...)
+			change()
+			sink, err := toRedis(t, url, dir)()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = sink.Close() }()
+			c.Del(t.Context(), "{"+redisKey+"}:at")
+			lot.Records = []mirror.Record{{ID: "x:0", JSON: []byte("{}")}}
+			err = sink.Send(t.Context(), lot)
+			var closed *mirror.Closed
+			if !errors.As(err, &closed) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// What the hash holds is not to be trusted: no content of it loses a record.
+func FuzzRedisPosition(f *testing.F) {
+	for _, s := range []string{"", " ", "5", "5 x", "-1 x", "0 ", "99999999999999999999 x", "3 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\x00"} {
+		f.Add(s)
+	}
+	server := storetest.StartRedis(f)
+	c := server.Client(f)
+	dir := f.TempDir()
+	l := open(f, dir)
+	for i := range 5 {
+		if _, err := l.Append(context.Background(), call(i)); err != nil {
+			f.Fatal(err)
+		}
+	}
+	ids, texts := should(f, dir)
+	lot := mirror.Lot{Log: logName, First: 0, End: 5, Mark: mirror.Digest{1}}
+	for i, id := range ids {
+		lot.Records = append(lot.Records, mirror.Record{ID: id, JSON: []byte(texts[id]), Record: audit.Record{Index: int64(i)}})
+	}
+	f.Fuzz(func(t *testing.T, at string) {
+		c.Del(t.Context(), redisKey)
+		c.HSet(t.Context(), "{"+redisKey+"}:at", logName, at)
+		sink, err := toRedis(t, server.URL, dir)()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = sink.Close() }()
+		if err := sink.Send(t.Context(), lot); err != nil {
+			t.Fatal(err)
+		}
+		if n := c.XLen(t.Context(), redisKey).Val(); n != 5 {
+			t.Errorf("%q has lost records: %d are there", at, n)
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package monitor
+
+func processTime() int64 { return 0 }

@@ -1,0 +1,408 @@
+package monitor
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"toolvault/audit"
+)
+
+// feed hands made-up records to a judge, in their order.
+type feed struct {
+	t     testing.TB
+	j     *Judge
+	next  int64
+	found []Finding
+}
+
+func newFeed(t testing.TB, s Settings) *feed { return &feed{t: t, j: NewJudge(s)} }
+
+func (f *feed) add(r audit.Record) []Finding {
+	f.t.Helper()
+	r.Index = f.next
+	f.next++
+	found := f.j.Observe(rawOf(f.t, r))
+	f.found = append(f.found, found...)
+	return found
+}
+
+func (f *feed) call(at time.Time, agent string, change func(*audit.Record)) []Finding {
+	f.t.Helper()
+	r := audit.Record{
+		Time: at, Phase: audit.PhaseCall, CallID: fmt.Sprint("c", f.next), Agent: agent, Service: "slack", Tool: "slack_read_channel",
+		CredentialID: "slack/" + agent, ClientName: "app", Outcome: "ok",
+	}
+	if change != nil {
+		change(&r)
+	}
+	return f.add(r)
+}
+
+func (f *feed) event(at time.Time, name, outcome, message string, change func(*audit.Record)) []Finding {
+	f.t.Helper()
+	r := audit.Record{Time: at, Phase: audit.PhaseEvent, Event: name, Outcome: outcome, Message: message}
+	if change != nil {
+		change(&r)
+	}
+	return f.add(r)
+}
+
+// events are the names of what was found of a rule.
+func (f *feed) events(rule string) string {
+	var names []string
+	for _, x := range f.found {
+		if x.Alert.Rule == rule {
+			names = append(names, strings.TrimPrefix(x.Event, eventPrefix))
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+var monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+
+// TestAQuietAgentsFirstBusyDay: an agent that hardly ever calls is given much to do.
+// For none of the rules is that an emergency.
+func TestAQuietAgentsFirstBusyDay(t *testing.T) {
+	for _, calls := range []int{20, 60, 150} { // an hour
+		f := newFeed(t, Settings{})
+		for day := range 40 {
+			at := monday.AddDate(0, 0, day)
+			if at.Weekday() == time.Saturday || at.Weekday() == time.Sunday {
+				continue
+			}
+			f.call(at.Add(10*time.Hour), "quiet", nil)
+			f.call(at.Add(15*time.Hour), "quiet", nil)
+		}
+		busy := monday.AddDate(0, 0, 42)
+		for hour := 8; hour < 18; hour++ {
+			for i := range calls {
+				f.call(busy.Add(time.Duration(hour)*time.Hour+time.Duration(i)*20*time.Second), "quiet", func(r *audit.Record) { r.ResultBytes = 30_000 })
+			}
+		}
+		for _, x := range f.found {
+			t.Errorf("%d calls an hour: %s: %s (%s)", calls, x.Event, x.Alert.Saw, x.Alert.Normal)
+		}
+	}
+}
+
+// TestOneIncidentOneAlert: what lasts is told of when it begins, ever more seldom while
+// it lasts, and when it has ended.
+func TestOneIncidentOneAlert(t *testing.T) {
+	f := newFeed(t, Settings{})
+	refused := func(at time.Time) {
+		f.call(at, "a", func(r *audit.Record) { r.Outcome, r.UpstreamStatus = "credential_invalid", 401 })
+	}
+	for i := range 2 * 24 * 60 { // every minute for two days
+		refused(monday.Add(time.Duration(i) * time.Minute))
+	}
+	if got := f.events(RuleAuth); got != "raised updated updated updated updated updated" {
+		t.Errorf("over two days: %s", got)
+	}
+	ids := map[string]bool{}
+	for _, x := range f.found {
+		ids[x.Alert.ID] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("it has %d ids", len(ids))
+	}
+	last := f.found[len(f.found)-1].Alert
+	if last.Count < 2000 || len(last.Evidence) > maxEvidence || last.Evidence[0].CallID == "" {
+		t.Errorf("at the end: %d records, evidence %+v", last.Count, last.Evidence)
+	}
+	end := monday.AddDate(0, 0, 2)
+	if found := f.j.Tick(end.Add(30 * time.Minute)); len(found) > 0 {
+		t.Errorf("ended after half an hour: %+v", found)
+	}
+	found := f.j.Tick(end.Add(61 * time.Minute))
+	if len(found) != 1 || found[0].Event != EventEnded || found[0].Alert.Open() {
+		t.Fatalf("after an hour: %+v", found)
+	}
+	for i := range 5 {
+		refused(end.Add(3*time.Hour + time.Duration(i)*time.Minute))
+	}
+	if got := f.events(RuleAuth); !strings.HasSuffix(got, " raised") {
+		t.Errorf("when it happens again: %s", got)
+	}
+}
+
+// TestARepairEndsAnAlert: nobody waits for what has been mended.
+func TestARepairEndsAnAlert(t *testing.T) {
+	f := newFeed(t, Settings{})
+	about := func(r *audit.Record) { r.CredentialID, r.Service = "hubspot/a", "hubspot" }
+	f.event(monday, "credential.state", "needs_consent", "gone", about)
+	f.event(monday.Add(time.Hour), "credential.state", "ok", "", about)
+	if got := f.events(RuleRefresh); got != "raised ended" {
+		t.Errorf("%s", got)
+	}
+	if f.found[0].Alert.Severity != High {
+		t.Errorf("severity %s of a credential that works no more", f.found[0].Alert.Severity)
+	}
+}
+
+// TestNoStorm: a thousand incidents in an hour are told of thirty times, and once that
+// there were more.
+func TestNoStorm(t *testing.T) {
+	f := newFeed(t, Settings{})
+	for i := range 1000 {
+		for k := range 5 {
+			f.call(monday.Add(time.Duration(i)*time.Second), fmt.Sprint("agent-", i), func(r *audit.Record) {
+				r.Outcome, r.CallID = "credential_invalid", fmt.Sprint(i, "/", k)
+			})
+		}
+	}
+	raised := map[string]int{}
+	for _, x := range f.found {
+		if x.Event == EventRaised {
+			raised[x.Alert.Rule]++
+		}
+	}
+	if raised[RuleAuth] != DefaultPerHour || raised[RuleCap] != 1 {
+		t.Fatalf("raised: %v", raised)
+	}
+	f.found = append(f.found[:0], f.j.Tick(monday.Add(3*time.Hour))...)
+	ended := f.found[len(f.found)-1]
+	for _, x := range f.found {
+		if x.Alert.Rule == RuleCap {
+			ended = x
+		}
+	}
+	if ended.Event != EventEnded || ended.Alert.Count != 1000-DefaultPerHour {
+		t.Errorf("the last word: %s of %d (%s)", ended.Event, ended.Alert.Count, ended.Alert.Saw)
+	}
+	if n := len(f.found); n != DefaultPerHour+1 {
+		t.Errorf("%d alerts end", n)
+	}
+}
+
+// TestAnActionIsNeverSuppressed: whoever floods the alerts does not hide behind them.
+func TestAnActionIsNeverSuppressed(t *testing.T) {
+	rule := Defaults()[RuleAuth]
+	rule.Action = ActionSuspend
+	f := newFeed(t, Settings{Agents: map[string]Set{"thief": {Rules: map[string]Rule{RuleAuth: rule}}}})
+	for i := range 100 {
+		for range 5 {
+			f.call(monday.Add(time.Duration(i)*time.Second), fmt.Sprint("agent-", i), func(r *audit.Record) { r.Outcome = "credential_invalid" })
+		}
+	}
+	for range 5 {
+		f.call(monday.Add(200*time.Second), "thief", func(r *audit.Record) { r.Outcome = "credential_invalid" })
+	}
+	due := f.j.Due()
+	if len(due) != 1 || due[0].Subject.Agent != "thief" || due[0].Action != ActionSuspend {
+		t.Fatalf("due: %+v", due)
+	}
+}
+
+// TestAnActionIsTakenOnce: not again for an incident of which the log says that it was
+// taken, nor when a person has let the agent in again.
+func TestAnActionIsTakenOnce(t *testing.T) {
+	rule := Defaults()[RuleDenials]
+	rule.Action = ActionSuspend
+	start := func() *feed {
+		f := newFeed(t, Settings{All: Set{Rules: map[string]Rule{RuleDenials: rule}}})
+		for i := range 12 {
+			f.call(monday.Add(time.Duration(i)*time.Second), "a", func(r *audit.Record) { r.Tool, r.Outcome, r.CredentialID = fmt.Sprint("t", i), "not_permitted", "" })
+		}
+		if len(f.j.Due()) != 1 {
+			t.Fatalf("due: %v", f.j.Due())
+		}
+		return f
+	}
+	more := func(f *feed) {
+		for i := range 500 {
+			f.call(monday.Add(time.Duration(30+i)*time.Second), "a", func(r *audit.Record) { r.Tool, r.Outcome, r.CredentialID = fmt.Sprint("t", i%9), "not_permitted", "" })
+		}
+		if due := f.j.Due(); len(due) != 0 {
+			t.Errorf("due again: %+v", due)
+		}
+	}
+	f := start()
+	f.event(monday.Add(20*time.Second), EventActed, "failed", "", func(r *audit.Record) { r.CallID = f.found[0].Alert.ID })
+	if len(f.j.Due()) != 1 {
+		t.Errorf("an action that failed is not tried again")
+	}
+	f.event(monday.Add(20*time.Second), EventActed, "ok", "", func(r *audit.Record) { r.CallID = f.found[0].Alert.ID })
+	more(f)
+	f = start()
+	f.event(monday.Add(20*time.Second), "agent.resumed", "ok", "", func(r *audit.Record) { r.Agent = "a" })
+	more(f)
+}
+
+// TestWhoKnowsIsNotTold again while it lasts, but when it has ended.
+func TestWhoKnowsIsNotTold(t *testing.T) {
+	f := newFeed(t, Settings{})
+	for i := range 3000 {
+		f.call(monday.Add(time.Duration(i)*time.Minute), "a", func(r *audit.Record) { r.Outcome = "credential_invalid" })
+		if i == 10 {
+			f.event(monday.Add(time.Duration(i)*time.Minute), EventAcknowledged, "ok", "", func(r *audit.Record) { r.CallID = f.found[0].Alert.ID })
+		}
+	}
+	f.found = append(f.found, f.j.Tick(monday.AddDate(0, 0, 4))...)
+	if got := f.events(RuleAuth); got != "raised ended" {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestWhatWeDoRaisesNoAlert: a suspended agent that goes on calling is refused at the
+// door, and that is as it should be.
+func TestWhatWeDoRaisesNoAlert(t *testing.T) {
+	f := newFeed(t, Settings{})
+	for i := range 1000 {
+		f.event(monday.Add(time.Duration(i)*time.Second), "token.refused", "refused", "from 10.0.0.1: token (its agent is suspended)", nil)
+		f.event(monday.Add(time.Duration(i)*time.Second), EventRaised, High, "", func(r *audit.Record) { r.CallID, r.Agent = "alert-x", "a" })
+	}
+	if len(f.found) > 0 {
+		t.Errorf("%+v", f.found)
+	}
+}
+
+func TestHoursThatAreGiven(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	office := &Hours{From: 8 * time.Hour, To: 18 * time.Hour, Zone: berlin}
+	night := &Hours{From: 22 * time.Hour, To: 4 * time.Hour}
+	for day := time.Monday; day <= time.Friday; day++ {
+		office.Days[day], night.Days[day] = true, true
+	}
+	for _, c := range []struct {
+		name  string
+		hours *Hours
+		at    time.Time
+		want  bool // within them
+	}{
+		{"in the morning in Berlin", office, monday.Add(7*time.Hour + 30*time.Minute), true},
+		{"before that", office, monday.Add(6*time.Hour + 30*time.Minute), false},
+		{"in summer an hour earlier", office, monday.AddDate(0, 0, 35).Add(6*time.Hour + 30*time.Minute), true},
+		{"on a Sunday", office, monday.Add(-14 * time.Hour), false},
+		{"over night", night, monday.Add(23 * time.Hour), true},
+		{"after midnight", night, monday.AddDate(0, 0, 5).Add(3 * time.Hour), true},
+		{"after the night before Monday", night, monday.Add(3 * time.Hour), false},
+		{"at noon", night, monday.Add(12 * time.Hour), false},
+	} {
+		f := newFeed(t, Settings{Agents: map[string]Set{"a": {Hours: c.hours}}})
+		for i := range 10 {
+			f.call(c.at.Add(time.Duration(i)*time.Second), "a", nil)
+		}
+		if got := f.events(RuleHours) == ""; got != c.want {
+			t.Errorf("%s: %q", c.name, f.events(RuleHours))
+		}
+	}
+}
+
+// TestRestart: what was kept in the middle is what was learned, and what comes twice
+// counts once.
+func TestRestart(t *testing.T) {
+	m := newMonth(t, 2)
+	whole, parted := NewJudge(Settings{}), NewJudge(Settings{})
+	rnd := rand.New(rand.NewPCG(1, 2))
+	next := 5000
+	for i, r := range m.list {
+		want := fmt.Sprintf("%+v", whole.Observe(r))
+		got := fmt.Sprintf("%+v", parted.Observe(r))
+		if want != got {
+			t.Fatalf("record %d:\n%s\n%s", i, want, got)
+		}
+		if i < next {
+			continue
+		}
+		next += 20_000 + rnd.IntN(20_000)
+		dir := t.TempDir()
+		if err := mkdirs(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := writeState(dir, parted, NewBook()); err != nil {
+			t.Fatal(err)
+		}
+		st, err := readState(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parted = st.judge(Settings{})
+		for _, again := range m.list[i-500 : i+1] {
+			if found := parted.Observe(again); len(found) > 0 {
+				t.Fatalf("a record that came twice: %+v", found)
+			}
+		}
+		a, b := mustJSON(t, whole.agents), mustJSON(t, parted.agents)
+		if a != b || !reflect.DeepEqual(whole.perHour, parted.perHour) {
+			t.Fatalf("after record %d what was kept is not what was learned", i)
+		}
+	}
+}
+
+// TestTicksChangeNothing: what is found does not depend on how often somebody looks at
+// the clock.
+func TestTicksChangeNothing(t *testing.T) {
+	m := newMonth(t, 3)
+	list := m.list[:len(m.list)*3/4]
+	plain, ticked := map[string]bool{}, map[string]bool{}
+	a, b := NewJudge(Settings{}), NewJudge(Settings{})
+	for i, r := range list {
+		for _, f := range a.Observe(r) {
+			plain[mustJSON(t, f)] = true
+		}
+		for _, f := range b.Observe(r) {
+			ticked[mustJSON(t, f)] = true
+		}
+		if i+1 < len(list) && i%7 == 0 {
+			var s seen
+			s.read(list[i+1])
+			for _, f := range b.Tick(s.time) {
+				ticked[mustJSON(t, f)] = true
+			}
+		}
+	}
+	if !reflect.DeepEqual(plain, ticked) || len(plain) < 50 {
+		t.Errorf("%d findings without ticks, %d with", len(plain), len(ticked))
+	}
+}
+
+// TestMemoryIsBounded: names that never end make no judge that never ends.
+func TestMemoryIsBounded(t *testing.T) {
+	f := newFeed(t, Settings{})
+	for i := range 3 * maxCredentials {
+		at := monday.Add(time.Duration(i) * time.Second)
+		f.call(at, fmt.Sprint("agent-", i), func(r *audit.Record) {
+			r.CredentialID, r.ResultBytes = fmt.Sprint("k", i), 1
+		})
+		f.call(at, "one", func(r *audit.Record) {
+			r.Tool, r.Service, r.CredentialID, r.ClientName, r.ResultBytes = fmt.Sprint("t", i), fmt.Sprint("s", i), "k", strings.Repeat("x", i%300), 1
+			r.Arguments = json.RawMessage(fmt.Sprintf(`{"channel":"c%d"}`, i))
+		})
+		f.call(at, "two", func(r *audit.Record) { r.Tool, r.Outcome = fmt.Sprint("t", i), "not_permitted" })
+		f.event(at, "token.refused", "refused", fmt.Sprintf("from 2001:db8::%x: token (x)", i), nil)
+	}
+	j := f.j
+	one := j.agents["one"]
+	for _, c := range []struct {
+		what    string
+		n, most int
+	}{
+		{"agents", len(j.agents), maxAgents}, {"credentials", len(j.credentials), maxCredentials}, {"origins", len(j.origins), maxOrigins},
+		{"used", len(one.Used), maxUsed}, {"services", len(one.Reads), maxServices}, {"clients", len(j.credentials["k"].Clients), maxClients},
+		{"probed", len(j.agents["two"].Denied.Tools), maxProbed}, {"incidents", len(j.incidents), maxIncidents + 3},
+	} {
+		if c.n > c.most || c.n == 0 {
+			t.Errorf("%s: %d, at most %d", c.what, c.n, c.most)
+		}
+	}
+	if n := len(mustJSON(t, j.agents)); n > 24<<20 {
+		t.Errorf("the agents are %d MB in the state", n>>20)
+	}
+}
+
+func mustJSON(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
