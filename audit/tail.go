@@ -27,7 +27,7 @@ func Tail(ctx context.Context, dir string, last int, follow bool, fn func(Entry)
 	if !follow {
 		return nil
 	}
-	return follower{dir: dir, from: size, idle: t.expire}.run(ctx, t.take)
+	return (&follower{dir: dir, from: size, idle: t.expire}).run(ctx, t.take)
 }
 
 // openIntent is a write that has not ended.

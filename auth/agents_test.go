@@ -113,13 +113,13 @@ func TestSuspensionNeedsNoConfig(t *testing.T) {
 		return reason(err) == "its agent is suspended"
 	})
 	if got := main.agents.Suspended(); len(got) != 0 {
-		t.Errorf("known here, and listed as unknown: %q", got)
+		t.Errorf("known here, and listed as unknown: %q", suspendedIDs(main.agents))
 	}
 	if err := other.agents.Resume(t.Context(), "bot"); err != nil {
 		t.Fatal(err)
 	}
 	if got := other.agents.Suspended(); len(got) != 0 {
-		t.Errorf("resumed, and suspended: %q", got)
+		t.Errorf("resumed, and suspended: %q", suspendedIDs(other.agents))
 	}
 	within(t, time.Second, "it may act again", func() bool {
 		_, err := main.Authenticate(t.Context(), token)
@@ -232,13 +232,38 @@ func TestAgentsFollowOtherProcesses(t *testing.T) {
 		do               func(context.Context, string) error
 		known, suspended bool
 	}{
-		{"add", a.Add, true, false}, {"suspend", a.Suspend, true, true}, {"resume", a.Resume, true, false},
+		{"add", a.Add, true, false}, {"suspend", func(ctx context.Context, id string) error { return a.Suspend(ctx, id, "it ran wild") }, true, true}, {"resume", a.Resume, true, false},
 		{"remove", a.Remove, false, false}, {"add again", a.Add, true, false},
 	} {
 		if err := step.do(t.Context(), "guest"); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
 		}
 		within(t, time.Second, step.what, is(step.known, step.suspended))
+	}
+}
+
+// TestTheReasonOfASuspension is the first that was given, is known to every process and
+// told to whoever has a token of the agent, and goes with the suspension.
+func TestTheReasonOfASuspension(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	a, b := newAgents(t, openStore(t, path)), newAgents(t, openStore(t, path))
+	for _, reason := range []string{"", "it ran\nwild " + strings.Repeat("x", 1000), "another"} {
+		if err := a.Suspend(t.Context(), "bot", reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	bot, _ := b.Get("bot")
+	if !bot.Suspended || !strings.HasPrefix(bot.Reason, "it ran wild x") || len(bot.Reason) > 303 || !strings.HasPrefix(bot.Why(), " (it ran") {
+		t.Errorf("%+v", bot)
+	}
+	if err := b.Resume(t.Context(), "bot"); err != nil {
+		t.Fatal(err)
+	}
+	if bot, _ := b.Get("bot"); bot.Suspended || bot.Reason != "" || bot.Why() != "" {
+		t.Errorf("after it was resumed: %+v", bot)
 	}
 }
 

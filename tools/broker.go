@@ -25,6 +25,8 @@ type ReleaseRequest struct {
 	Scope     string // what for, as in a credential's scope; "": all that the agent's token and the credential allow
 	Client    ClientInfo
 	Transport string
+
+	CorrelationID string // trace id
 }
 
 // Release is a credential that was given out.
@@ -51,7 +53,7 @@ func releasing(service string) string { return service + "_credential" }
 // record. To ask for what is another agent's, or is not to be given out, is the
 // same as to ask for what is not there.
 func (g *Gateway) Release(ctx context.Context, id auth.Identity, ask ReleaseRequest) (Release, *fault.Error) {
-	c := g.begin(id, Call{Tool: releasing(ask.Service), Client: ask.Client, Transport: ask.Transport})
+	c := g.begin(id, Call{Tool: releasing(ask.Service), Client: ask.Client, Transport: ask.Transport, CorrelationID: ask.CorrelationID})
 	ctx, cancel := context.WithTimeout(c.known(ctx), c.timeout)
 	defer cancel()
 	r, failure := c.release(ctx, ask)

@@ -17,7 +17,8 @@ type Place interface {
 	// Put gives a checkpoint to the place and returns when the place has taken it;
 	// last is the size of the newest that it took before, 0 for none. A place may
 	// get the same one again. An error may have the method RetryAfter()
-	// time.Duration: how long the place wants to be left alone.
+	// time.Duration: how long the place wants to be left alone. A place may have the
+	// method Check, which is Put that changes nothing, to be asked at the start.
 	Put(ctx context.Context, c Checkpoint, last int64) error
 }
 
@@ -122,6 +123,9 @@ func (a *Anchor) feed(ctx context.Context) error {
 	if position > size {
 		return fmt.Errorf("%w (a checkpoint of %d records was anchored, and the log has %d: it was rolled back)", ErrHistory, position, size)
 	}
+	if err := a.check(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	turn := make(chan struct{}, 1) // one at a time gives to the place
@@ -140,6 +144,23 @@ func (a *Anchor) feed(ctx context.Context) error {
 		}
 		return a.cover(ctx, list[len(list)-1].Index+1)
 	})
+}
+
+// check asks a place that can be asked whether what it has is of this history,
+// before there is anything new to give to it.
+func (a *Anchor) check(ctx context.Context) error {
+	place, ok := a.o.Place.(interface {
+		Check(ctx context.Context, c Checkpoint, last int64) error
+	})
+	s := a.load()
+	if !ok || s.Size == 0 {
+		return nil
+	}
+	c, err := Newest(a.o.Dir)
+	if err != nil {
+		return err
+	}
+	return place.Check(ctx, c, s.Size)
 }
 
 // cover returns when the place has a checkpoint over the first size records.

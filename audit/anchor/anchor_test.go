@@ -339,3 +339,36 @@ func TestNow(t *testing.T) {
 	eventually(t, "the third", func() bool { s, err := a.Status(); return err == nil && s.Size == 3 && s.Failing.IsZero() })
 	stop()
 }
+
+// A log that was rolled back with all that is beside it is found by the folder at
+// the start, before anything new is recorded.
+func TestFolderIsAskedAtTheStart(t *testing.T) {
+	log := openLog(t, t.TempDir(), keyOf(1))
+	folder := t.TempDir()
+	o := Options{Dir: log.dir, Name: "anchor-test", Place: NewFile(folder)}
+	feed := func() {
+		t.Helper()
+		a, stop := run(t, o)
+		c := log.add(1)
+		eventually(t, "a checkpoint", func() bool { s, err := a.Status(); return err == nil && s.Size == c.Size })
+		stop()
+	}
+	feed()
+	old := t.TempDir() + "/older"
+	if err := os.CopyFS(old, os.DirFS(log.dir)); err != nil {
+		t.Fatal(err)
+	}
+	feed()
+	reported := make(chan Report, 10)
+	o.Dir, o.Place, o.Report = old, NewFile(folder), func(_ context.Context, r Report) { reported <- r }
+	_, stop := run(t, o)
+	defer stop()
+	select {
+	case r := <-reported:
+		if !errors.Is(r.Err, ErrHistory) || !strings.Contains(r.Err.Error(), "is of 2 records, and the log has 1") {
+			t.Error(r.Err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nothing is reported")
+	}
+}

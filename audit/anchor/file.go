@@ -47,7 +47,19 @@ func NewFile(path string) *File { return &File{path: filepath.Clean(path)} }
 // this (of the same size with another root, or of a larger one), and ErrLost where
 // it does not hold the last.
 func (f *File) Put(ctx context.Context, c Checkpoint, last int64) error {
-	if err := ctx.Err(); err != nil {
+	return f.visit(ctx, c, last, writeWhole)
+}
+
+// Check is Put that writes nothing.
+func (f *File) Check(ctx context.Context, c Checkpoint, last int64) error {
+	return f.visit(ctx, c, last, func(string, string, []byte, fs.FileMode) error { return nil })
+}
+
+// write puts a file of that name into a folder.
+type write func(dir, name string, content []byte, mode fs.FileMode) error
+
+func (f *File) visit(ctx context.Context, c Checkpoint, last int64, w write) error {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	f.mu.Lock()
@@ -64,15 +76,15 @@ func (f *File) Put(ctx context.Context, c Checkpoint, last int64) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return f.add(path, c, last)
+		return f.add(path, c, last, w)
 	case info.Mode().IsRegular():
-		return f.replace(path, info, c, last)
+		return f.replace(path, info, c, last, w)
 	}
 	return fmt.Errorf("%s is neither a folder nor a file", f.path)
 }
 
 // add keeps a checkpoint in a folder.
-func (f *File) add(dir string, c Checkpoint, last int64) error {
+func (f *File) add(dir string, c Checkpoint, last int64, w write) error {
 	newest := last
 	if !f.swept { // the first time: what is there beside what is known
 		there, err := look(dir)
@@ -81,6 +93,7 @@ func (f *File) add(dir string, c Checkpoint, last int64) error {
 		}
 		newest, f.swept = max(newest, there), true
 	}
+	held := false
 	for _, size := range []int64{last, newest, c.Size} {
 		if size == 0 {
 			continue
@@ -99,15 +112,16 @@ func (f *File) add(dir string, c Checkpoint, last int64) error {
 			f.swept = false
 			return err
 		}
-		if size == c.Size {
-			return nil
-		}
+		held = held || size == c.Size
 	}
-	return writeWhole(dir, filepath.Base(noteName(dir, c.Size)), c.Note, 0o444)
+	if held {
+		return nil
+	}
+	return w(dir, filepath.Base(noteName(dir, c.Size)), c.Note, 0o444)
 }
 
 // replace puts a checkpoint in the place of the one that a file holds.
-func (f *File) replace(path string, info fs.FileInfo, c Checkpoint, last int64) error {
+func (f *File) replace(path string, info fs.FileInfo, c Checkpoint, last int64, w write) error {
 	var old Checkpoint
 	if info.Size() > 0 {
 		var err error
@@ -124,7 +138,7 @@ func (f *File) replace(path string, info fs.FileInfo, c Checkpoint, last int64) 
 	if old.Size < last {
 		return fmt.Errorf("the file %s has lost the checkpoint of %d records that was put there: %w", f.path, last, ErrLost)
 	}
-	return writeWhole(filepath.Dir(path), filepath.Base(path), c.Note, info.Mode().Perm())
+	return w(filepath.Dir(path), filepath.Base(path), c.Note, info.Mode().Perm())
 }
 
 func noteName(dir string, size int64) string {

@@ -45,7 +45,7 @@ func LargeLog(tb testing.TB) (dir string, records int64) {
 		tb.Fatalf("%s has %d records, %d are wanted: name an empty folder, or set %s", dir, size, records, EnvRecords)
 	}
 	tb.Logf("writing %d records to %s", records, dir)
-	if _, err := Fill(tb.Context(), dir, int(records), Options{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 90 * 24 * time.Hour}); err != nil {
+	if _, err := Fill(tb.Context(), dir, int(records), Options{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 90 * 24 * time.Hour, Seal: true}); err != nil {
 		tb.Fatal(err)
 	}
 	return dir, records

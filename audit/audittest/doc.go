@@ -41,6 +41,7 @@ type Options struct {
 	Span  time.Duration // from the first record to the last; 0: 30 days
 	Seed  uint64        // another seed, other records
 	Now   func() time.Time
+	Seal  bool // the segments that are full, as a server does from time to time
 
 	// Together is how many records are appended side by side, so that they share a
 	// sync. The order within such a lot is not fixed, and an outcome comes in a later

@@ -25,6 +25,9 @@ func Fill(ctx context.Context, dir string, n int, o Options) (verifier string, e
 	for s.next < n && err == nil {
 		err = appendLot(ctx, log, s.lot(min(o.Together, n-s.next)), o.Seed)
 	}
+	if err == nil && o.Seal {
+		err = log.Upkeep(ctx, 0)
+	}
 	if e := log.Close(); err == nil {
 		err = e
 	}

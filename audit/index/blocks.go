@@ -15,28 +15,28 @@ type Progress func(done, total int)
 
 // library is the blocks of one log for one query.
 type library struct {
-	shelf    shelf
+	shelf    *shelf
 	log      extentOf
 	have     map[int64]bool
-	missing  int
 	progress Progress
-	mu       sync.Mutex // for what follows
-	done     int
+
+	mu            sync.Mutex
+	done, missing int // blocks
 }
 
-func openLibrary(ctx context.Context, dir string, progress Progress) (*library, error) {
+func openLibrary(ctx context.Context, dir string, per int64, progress Progress) (*library, error) {
 	l := &library{progress: progress}
 	var err error
 	if l.log, err = measure(ctx, dir); err != nil {
 		return nil, err
 	}
-	full := l.log.size / blockRows
-	l.shelf = openShelf(dir, full > 0)
+	full := l.log.size / per
+	l.shelf = openShelf(dir, per, full > 0)
 	if l.have, err = l.shelf.there(); err != nil {
 		return nil, err
 	}
 	l.shelf.check(l.log, l.have)
-	for n := l.log.oldest / blockRows; n < full; n++ {
+	for n := l.log.oldest / per; n < full; n++ {
 		if !l.have[n] {
 			l.missing++
 		}
@@ -44,8 +44,10 @@ func openLibrary(ctx context.Context, dir string, progress Progress) (*library, 
 	return l, nil
 }
 
-// count is the number of blocks, the last of which may not be full.
-func (l *library) count() int64 { return (l.log.size + blockRows - 1) / blockRows }
+// bounds are the numbers of the first block and of the last, which may not be full.
+func (l *library) bounds() (first, last int64) {
+	return l.log.oldest / l.shelf.per, (l.log.size+l.shelf.per-1)/l.shelf.per - 1
+}
 
 // get opens a block or builds it.
 func (l *library) get(ctx context.Context, number int64) (*view, error) {
@@ -58,12 +60,14 @@ func (l *library) get(ctx context.Context, number int64) (*view, error) {
 	return l.make(ctx, number)
 }
 
+// make builds a block.
 func (l *library) make(ctx context.Context, number int64) (*view, error) {
 	v, err := l.shelf.build(ctx, l.log, number)
-	if err == nil && !l.have[number] && (number+1)*blockRows <= l.log.size && l.progress != nil {
+	if err == nil && l.shelf.full(l.log, number) && l.progress != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.done++
+		l.missing = max(l.missing, l.done) // one that was there was damaged
 		l.progress(l.done, l.missing)
 	}
 	return v, err
@@ -102,10 +106,10 @@ func (l *library) newest(ctx context.Context, w *wish) iter.Seq2[*judged, error]
 			*judged
 			err error
 		}
-		next := l.count() - 1
+		oldest, next := l.bounds()
 		var ahead []chan answer
 		ask := func() {
-			if next < l.log.oldest/blockRows {
+			if next < oldest {
 				return
 			}
 			number, reply := next, make(chan answer, 1)

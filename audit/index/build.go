@@ -31,6 +31,8 @@ const (
 
 // builder takes in the records of one block, in order.
 type builder struct {
+	number int64 // of the block
+	per    int64 // records of a block
 	start  int64 // index of the block's first record
 	first  int   // row of the first record that is there
 	count  int
@@ -62,9 +64,9 @@ type call struct {
 	loose  int // the last outcome before any intent; -1: none
 }
 
-func newBuilder(number int64) *builder {
+func newBuilder(number, per int64) *builder {
 	b := &builder{
-		start: number * blockRows, first: -1,
+		number: number, per: per, start: number * per, first: -1,
 		times: make([]int64, blockRows), minTime: math.MaxInt64, maxTime: math.MinInt64, minEntry: math.MaxInt64,
 		outcomeOf: make([]uint16, blockRows), state: map[uint64]call{},
 	}
@@ -74,10 +76,11 @@ func newBuilder(number int64) *builder {
 
 var errFull = errors.New("that is all of the block")
 
-// read builds a block from the log, as far as it has records below end.
-func read(ctx context.Context, dir string, number, end int64) (*builder, error) {
-	b := newBuilder(number)
-	last := min(b.start+blockRows, end) - 1
+// read builds a block of so many records from the log, as far as it has records
+// below end.
+func read(ctx context.Context, dir string, number, per, end int64) (*builder, error) {
+	b := newBuilder(number, per)
+	last := min(b.start+per, end) - 1
 	_, err := audit.Scan(ctx, dir, b.start, func(r audit.Raw) error {
 		if r.Index > last {
 			return errFull
@@ -145,14 +148,14 @@ func fieldsOf(r audit.Raw) (f fields, ok bool) {
 // add takes in a record. One that cannot be read is for audit.Verify to name.
 func (b *builder) add(r audit.Raw) {
 	row := int(r.Index - b.start)
-	if row < 0 || row >= blockRows {
+	if row < 0 || row >= int(b.per) {
 		return
 	}
 	if b.first < 0 {
 		b.first = row
 	}
 	b.count++
-	if row == blockRows-1 {
+	if row == int(b.per)-1 {
 		b.newest = sha256.Sum256(r.Leaf)
 	}
 	f, ok := fieldsOf(r)
@@ -166,6 +169,7 @@ func (b *builder) add(r audit.Raw) {
 	case audit.PhaseIntent:
 		b.entries.add(row)
 		b.intents.add(row)
+		b.value(byStatus, f.outcome, row) // it has none; should it have, an outcome without one keeps it
 		s, ok := b.state[id]
 		if !ok {
 			s.loose = -1

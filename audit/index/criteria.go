@@ -87,7 +87,7 @@ const clockSlack = time.Hour // as Query has it
 
 // judge looks at a block.
 func (w *wish) judge(v *view) (*judged, error) {
-	j := &judged{view: v, start: v.number * blockRows}
+	j := &judged{view: v, start: v.number * v.per}
 	var open *rowSet
 	var err error
 	if j.entries, j.intents, open, err = v.sets(); err != nil {

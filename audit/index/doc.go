@@ -30,5 +30,5 @@ const (
 	groups    = blockRows / groupRows
 
 	folder  = "index" // in the folder of the log
-	version = 2       // of the files; another one is built anew
+	version = 1       // of the files; those of another are built anew
 )

@@ -20,14 +20,14 @@ const maxCarried = 1 << 20
 // as it is when it begins. progress, if not nil, hears of blocks that had to be
 // built first. An error of fn ends it and is returned.
 func Each(ctx context.Context, dir string, f audit.Filter, progress Progress, fn func(audit.Entry) error) error {
-	return each(ctx, dir, f, progress, time.Now(), fn)
+	return each(ctx, dir, blockRows, f, progress, time.Now(), fn)
 }
 
 // errEnough ends a walk that has found what it may.
 var errEnough = errors.New("that is enough")
 
-func each(ctx context.Context, dir string, f audit.Filter, progress Progress, now time.Time, fn func(audit.Entry) error) error {
-	lib, err := openLibrary(ctx, dir, progress)
+func each(ctx context.Context, dir string, per int64, f audit.Filter, progress Progress, now time.Time, fn func(audit.Entry) error) error {
+	lib, err := openLibrary(ctx, dir, per, progress)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ const (
 // header is what the first page says.
 type header struct {
 	number           int64
-	first, count     int // the first row that is there, and how many are
+	per              int64 // records of a block
+	first, count     int   // the first row that is there, and how many are
 	newest           [16]byte
 	minTime, maxTime int64
 	minEntry         int64
@@ -51,7 +52,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // file is the block as it lies on disk.
 func (b *builder) file() []byte {
 	h := header{
-		number: b.start / blockRows, first: max(b.first, 0), count: b.count,
+		number: b.number, per: b.per, first: max(b.first, 0), count: b.count,
 		minTime: b.minTime, maxTime: b.maxTime, minEntry: b.minEntry, slices: b.words.slices(),
 	}
 	copy(h.newest[:], b.newest[:])
@@ -176,7 +177,7 @@ func (h *header) encode(p []byte) []byte {
 
 func (h *header) numbers() []uint64 {
 	list := []uint64{
-		uint64(h.number), uint64(h.first), uint64(h.count), uint64(h.minTime), uint64(h.maxTime), uint64(h.minEntry),
+		uint64(h.number), uint64(h.per), uint64(h.first), uint64(h.count), uint64(h.minTime), uint64(h.maxTime), uint64(h.minEntry),
 		uint64(h.unit), uint64(h.slices), uint64(h.pages), uint64(h.sums),
 	}
 	for _, s := range h.section {

@@ -18,7 +18,10 @@ import (
 // not one that is building the index right now. The rest is built anew when it is
 // needed.
 func Forget(dir string, spans []audit.Span) error {
-	s := openShelf(dir, false)
+	return openShelf(dir, blockRows, false).forget(spans)
+}
+
+func (s *shelf) forget(spans []audit.Span) error {
 	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil // who makes the folder reads the log after
 	}
@@ -33,7 +36,7 @@ func Forget(dir string, spans []audit.Span) error {
 		}
 		err := s.remove(func(number int64) bool {
 			for _, span := range spans {
-				if span.First < (number+1)*blockRows && span.End > number*blockRows {
+				if span.First < (number+1)*s.per && span.End > number*s.per {
 					return true
 				}
 			}

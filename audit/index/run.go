@@ -12,22 +12,19 @@ import (
 
 // Build builds the blocks of a log that are missing, side by side.
 func Build(ctx context.Context, dir string, progress Progress) error {
-	return build(ctx, dir, runtime.GOMAXPROCS(0), progress)
+	return build(ctx, dir, blockRows, runtime.GOMAXPROCS(0), progress)
 }
 
-func build(ctx context.Context, dir string, workers int, progress Progress) error {
-	lib, err := openLibrary(ctx, dir, progress)
+func build(ctx context.Context, dir string, per int64, workers int, progress Progress) error {
+	lib, err := openLibrary(ctx, dir, per, progress)
 	if err != nil {
 		return err
 	}
 	g, building := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
-	for n := lib.log.oldest / blockRows; (n+1)*blockRows <= lib.log.size && building.Err() == nil; n++ {
-		if lib.have[n] {
-			continue
-		}
+	for n, _ := lib.bounds(); lib.shelf.full(lib.log, n) && building.Err() == nil; n++ {
 		g.Go(func() error {
-			v, err := lib.make(building, n)
+			v, err := lib.get(building, n)
 			if err != nil {
 				return err
 			}
@@ -55,6 +52,6 @@ func Run(ctx context.Context, dir string) error {
 			return nil
 		}
 		at = next
-		return build(ctx, dir, 1, nil)
+		return build(ctx, dir, blockRows, 1, nil)
 	})
 }

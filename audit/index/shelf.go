@@ -29,11 +29,12 @@ const (
 type shelf struct {
 	log   string
 	dir   string
+	per   int64 // records of a block
 	keeps bool
 }
 
-func openShelf(log string, make bool) shelf {
-	s := shelf{log: log, dir: filepath.Join(log, folder)}
+func openShelf(log string, per int64, make bool) *shelf {
+	s := &shelf{log: log, dir: filepath.Join(log, folder), per: per}
 	if make {
 		// Only a folder that was there before the records were read is told of what is
 		// forgotten meanwhile.
@@ -42,28 +43,36 @@ func openShelf(log string, make bool) shelf {
 	return s
 }
 
-func blockName(number int64) string { return fmt.Sprintf("%0*d%s", blockDigits, number, blockSuffix) }
+func blockName(number int64) string {
+	return fmt.Sprintf("%0*d.v%d%s", blockDigits, number, version, blockSuffix)
+}
 
-// blockNumber reads the number in the name of a block or of one in the making.
+// blockNumber reads the number in the name of a block, of whatever version, or of
+// one in the making.
 func blockNumber(name string) (int64, bool) {
 	digits, rest, ok := strings.Cut(name, ".")
-	if !ok || len(digits) != blockDigits || rest != blockSuffix[1:] && !strings.HasSuffix(rest, asideSuffix) {
+	if !ok || len(digits) != blockDigits || !strings.HasSuffix(rest, blockSuffix) && !strings.HasSuffix(rest, asideSuffix) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	return n, err == nil && n >= 0
 }
 
-// there lists the numbers of the blocks on the shelf.
-func (s shelf) there() (map[int64]bool, error) {
+// there lists the numbers of the blocks on the shelf, and removes those of other
+// versions.
+func (s *shelf) there() (map[int64]bool, error) {
 	names, err := os.ReadDir(s.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("audit index: %w", err)
 	}
 	have := map[int64]bool{}
 	for _, e := range names {
-		if n, ok := blockNumber(e.Name()); ok && !strings.HasSuffix(e.Name(), asideSuffix) {
+		n, ok := blockNumber(e.Name())
+		switch {
+		case ok && e.Name() == blockName(n):
 			have[n] = true
+		case ok && s.keeps && strings.HasSuffix(e.Name(), blockSuffix):
+			_ = os.Remove(filepath.Join(s.dir, e.Name()))
 		}
 	}
 	return have, nil
@@ -73,23 +82,26 @@ func (s shelf) there() (map[int64]bool, error) {
 // size.
 type extentOf struct{ oldest, size int64 }
 
+// full reports whether the log has all records up to the end of a block.
+func (s *shelf) full(l extentOf, number int64) bool { return (number+1)*s.per <= l.size }
+
 // wanted returns the rows of a full block that are in the log.
-func (l extentOf) wanted(number int64) (first, count int) {
-	first = int(min(max(l.oldest-number*blockRows, 0), blockRows))
-	return first, blockRows - first
+func (s *shelf) wanted(l extentOf, number int64) (first, count int) {
+	first = int(min(max(l.oldest-number*s.per, 0), s.per))
+	return first, int(s.per) - first
 }
 
 // open opens a block from the shelf; the error is fs.ErrNotExist or errDamaged
 // where it has to be built.
-func (s shelf) open(l extentOf, number int64) (*view, error) {
+func (s *shelf) open(l extentOf, number int64) (*view, error) {
 	f, err := os.Open(filepath.Join(s.dir, blockName(number)))
 	if err != nil {
 		return nil, err
 	}
 	v, err := openView(f, f.Close)
 	if err == nil {
-		first, count := l.wanted(number)
-		if v.number != number || v.first != first || v.count != count {
+		first, count := s.wanted(l, number)
+		if v.number != number || v.per != s.per || v.first != first || v.count != count {
 			err = errDamaged // older records were moved away since, or brought back
 		}
 	}
@@ -101,19 +113,19 @@ func (s shelf) open(l extentOf, number int64) (*view, error) {
 }
 
 // build reads a block from the log and, where it is full, puts it on the shelf.
-func (s shelf) build(ctx context.Context, l extentOf, number int64) (*view, error) {
+func (s *shelf) build(ctx context.Context, l extentOf, number int64) (*view, error) {
 	for {
 		generation, err := s.generation()
 		if err != nil {
 			return nil, err
 		}
-		b, err := read(ctx, s.log, number, l.size)
+		b, err := read(ctx, s.log, number, s.per, l.size)
 		if err != nil {
 			return nil, err
 		}
 		data := b.file()
-		_, count := l.wanted(number)
-		if s.keeps && (number+1)*blockRows <= l.size && b.count == count {
+		_, count := s.wanted(l, number)
+		if s.keeps && s.full(l, number) && b.count == count {
 			if err := s.put(number, data, generation); errors.Is(err, errForgotten) {
 				continue
 			}
@@ -129,7 +141,7 @@ var errForgotten = errors.New("records were forgotten meanwhile")
 
 // put puts a block on the shelf, unless something was forgotten since a
 // generation was read.
-func (s shelf) put(number int64, data []byte, generation string) error {
+func (s *shelf) put(number int64, data []byte, generation string) error {
 	f, err := os.CreateTemp(s.dir, blockName(number)+".*"+asideSuffix)
 	if err != nil {
 		return err
@@ -152,7 +164,7 @@ func (s shelf) put(number int64, data []byte, generation string) error {
 }
 
 // generation changes whenever something is forgotten.
-func (s shelf) generation() (string, error) {
+func (s *shelf) generation() (string, error) {
 	f, err := os.Open(filepath.Join(s.dir, generationName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -169,7 +181,7 @@ func (s shelf) generation() (string, error) {
 }
 
 // locked does something short that no other process does at the same time.
-func (s shelf) locked(do func() error) error {
+func (s *shelf) locked(do func() error) error {
 	f, err := os.OpenFile(filepath.Join(s.dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("audit index: %w", err)
@@ -182,7 +194,7 @@ func (s shelf) locked(do func() error) error {
 }
 
 // remove removes blocks, and those in the making, that are of a number.
-func (s shelf) remove(of func(number int64) bool) error {
+func (s *shelf) remove(of func(number int64) bool) error {
 	names, err := os.ReadDir(s.dir)
 	if err != nil {
 		return fmt.Errorf("audit index: %w", err)
@@ -217,7 +229,7 @@ func (s *shelf) check(l extentOf, have map[int64]bool) {
 
 // fits reports whether a block is of this log, as far as that can be told.
 func (s *shelf) fits(l extentOf, number int64) bool {
-	end := (number + 1) * blockRows
+	end := (number + 1) * s.per
 	if end > l.size {
 		return false
 	}

@@ -69,7 +69,7 @@ func (h *header) decode(page []byte) bool {
 		at += 8
 		return binary.LittleEndian.Uint64(page[at-8:])
 	}
-	h.number, h.first, h.count = int64(next()), int(next()), int(next())
+	h.number, h.per, h.first, h.count = int64(next()), int64(next()), int(next()), int(next())
 	h.minTime, h.maxTime, h.minEntry = int64(next()), int64(next()), int64(next())
 	h.unit, h.slices, h.pages, h.sums = uint(next()), int(next()), int(next()), uint32(next())
 	for i := range h.section {

@@ -91,6 +91,12 @@ func (m *Monitor) learn(ctx context.Context, upto int64) error {
 	j.forget()
 	j.next = max(j.next, upto)
 	m.judge, m.book, m.dirty = j, b, true
+	if err := m.remember(ctx); err != nil {
+		return m.drop(err)
+	}
+	if err := m.save(true); err != nil { // else a crash would have it learn of what it has raised
+		return m.drop(err)
+	}
 	return nil
 }
 

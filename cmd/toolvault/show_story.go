@@ -134,11 +134,11 @@ func (t *callTeller) permission() {
 	t.title("Permission")
 	switch {
 	case c.Status == stats.Denied && c.Rule != "":
-		t.fact("refused", "by the rule "+shown(c.Rule))
+		t.fact("refused", "by "+shown(c.Rule))
 	case c.Status == stats.Denied:
 		t.fact("refused", "by no rule: the message below says why")
 	case c.Rule != "":
-		t.fact("allowed", "by the rule "+shown(c.Rule))
+		t.fact("allowed", "by "+shown(c.Rule))
 	default:
 		t.fact("rule", "none has decided")
 	}

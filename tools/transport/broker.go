@@ -10,6 +10,7 @@ import (
 	"toolvault/auth"
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/trace"
 )
 
 // Broker gives an agent a credential of its own. gateway.Release is one.
@@ -46,7 +47,7 @@ func (h *handler) serveBroker(w http.ResponseWriter, r *http.Request) {
 	by := agentClient(r.UserAgent())
 	release, failure := h.Broker.Release(r.Context(), id, tools.ReleaseRequest{
 		Agent: parts[0], Service: parts[2], Scope: query.Get("scope"), Account: query.Get("account"),
-		Client: tools.ClientInfo(by), Transport: "http",
+		Client: tools.ClientInfo(by), Transport: "http", CorrelationID: traced(r),
 	})
 	if failure != nil {
 		writeFault(w, failure, release.CallID)
@@ -58,6 +59,16 @@ func (h *handler) serveBroker(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer{status: http.StatusOK, body: body}.write(w)
+}
+
+// traced is the id of the trace that a request belongs to, or one of its own.
+func traced(r *http.Request) string {
+	if parent := r.Header["Traceparent"]; len(parent) == 1 {
+		if c, ok := trace.Parse(parent[0], ""); ok {
+			return c.TraceID()
+		}
+	}
+	return randomHex(16)
 }
 
 // unexpected says what is wrong with a query; "" for nothing.

@@ -13,7 +13,7 @@ import (
 	"toolvault/tools/trace"
 )
 
-// shelf keeps the traces that it is sent.
+// traceShelf keeps the traces that it is sent.
 type traceShelf struct {
 	mu     sync.Mutex
 	traces []*trace.Trace

@@ -192,7 +192,7 @@ func choices(t schemas.Tool, argument string) []string {
 // what came of it.
 func (a *App) observeConsent(ctx context.Context, e connect.Event) error {
 	r := audit.Record{
-		Phase: audit.PhaseEvent, Event: "consent." + e.Kind, Transport: "http", CallID: e.CallID,
+		Phase: audit.PhaseEvent, Event: "consent." + e.Kind, Transport: "http", CallID: e.CallID, CorrelationID: audit.CallOf(ctx).CorrelationID,
 		Agent: e.Agent, User: e.User, Service: e.Service, CredentialID: e.Credential,
 		Scope: strings.Join(e.Scopes, " "), Outcome: "ok",
 	}

@@ -66,15 +66,24 @@ func (a *App) Event(ctx context.Context, event, agent, message string) error {
 // CredentialEvent writes an audit record of a change to what is in the vault
 // under a name, with the id that calls with it have in the log.
 func (a *App) CredentialEvent(ctx context.Context, event, name string, version int64, message string) error {
-	id := ""
-	for _, d := range a.Vault.Declarations() {
-		if d.Source == "vault:"+name && (id == "" || d.ID == name) {
-			id = d.ID
-		}
+	r := audit.Record{
+		Phase: audit.PhaseEvent, Event: event, CredentialVersion: version, Outcome: "ok", Message: a.Redactor.Text(message), Transport: "cli",
 	}
-	_, err := a.Log.Append(ctx, audit.Record{
-		Phase: audit.PhaseEvent, Event: event, CredentialID: cmp.Or(id, name), CredentialVersion: version,
-		Outcome: "ok", Message: a.Redactor.Text(message), Transport: "cli",
-	})
+	owners := map[vault.Owner]bool{}
+	for _, d := range a.Vault.Declarations() {
+		if d.Source != "vault:"+name {
+			continue
+		}
+		if r.CredentialID == "" || d.ID == name {
+			r.CredentialID = d.ID
+		}
+		r.Service, r.CredentialType, r.Agent, r.User = d.Service, d.Type, d.Owner.Agent, d.Owner.User
+		owners[d.Owner] = true
+	}
+	if len(owners) > 1 { // it is nobody's own
+		r.Agent, r.User = "", ""
+	}
+	r.CredentialID = cmp.Or(r.CredentialID, name)
+	_, err := a.Log.Append(ctx, r)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toolvault/audit"
+	"toolvault/audit/index"
 	"toolvault/vault"
 	"toolvault/vault/store"
 )
@@ -73,5 +74,5 @@ func (a *App) keepAudit(ctx context.Context) error {
 
 // forgetErased throws away what was made of records whose bodies are gone.
 func (a *App) forgetErased(spans []audit.Span) error {
-	return nil
+	return index.Forget(AuditDir(a.Dir), spans)
 }

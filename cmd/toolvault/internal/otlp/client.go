@@ -10,6 +10,7 @@ package otlp
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -42,6 +43,8 @@ type Client struct {
 	Endpoint string                  // "https://collector.example.com:4318"; the paths of the signals come behind it
 	Headers  map[string]vault.Secret // sent with each request, e.g. an API key
 	HTTP     *http.Client            // its Timeout bounds a request; it follows no redirect, whatever it says
+
+	most int // bytes of a request; 0: maxRequest
 }
 
 // Post makes JSON of a body, one of this package's requests, and sends it once,
@@ -85,7 +88,7 @@ func (c *Client) request(ctx context.Context, path string, body any) (*http.Requ
 	if err := enc.Encode(body); err != nil {
 		return nil, fmt.Errorf("OTLP: the request cannot be written as JSON: %w", err)
 	}
-	if plain.Len() > maxRequest {
+	if plain.Len() > cmp.Or(c.most, maxRequest) {
 		return nil, &Failure{Status: http.StatusRequestEntityTooLarge, Message: "it was not sent, since it is larger than 64 MiB"}
 	}
 	sent, encoding := &plain, ""
