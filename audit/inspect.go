@@ -57,12 +57,11 @@ func inspect(ctx context.Context, v *verification, p piece, end int64) *inspecti
 		open: map[string]int64{}, roots: map[int64]tlog.Hash{},
 	}
 	s.tree.size = first
-	for _, m := range v.marks {
-		if m.bad == "" && m.size > first && (end < 0 || m.size <= end) {
-			s.marks = append(s.marks, m.size)
+	for _, size := range v.sizes {
+		if size > first && (end < 0 || size <= end) {
+			s.marks = append(s.marks, size)
 		}
 	}
-	slices.Sort(s.marks)
 	s.err = s.read(ctx)
 	s.settleSignatures()
 	return s

@@ -180,3 +180,50 @@ func TestKeptHearsOncePerSecondAtMost(t *testing.T) {
 		t.Errorf("heads of %v records, want the first and the last", sizes)
 	}
 }
+
+// Two histories signed by the same key: whoever has kept a checkpoint of one, as
+// a head or as a signed note, finds the other.
+func TestAForkIsFoundByACheckpointOfTheOtherHistory(t *testing.T) {
+	dir := t.TempDir()
+	l := openTest(t, dir)
+	appendN(t, l, 0, 10)
+	l.Close()
+	other := t.TempDir()
+	if err := os.CopyFS(other, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range []string{dir, other} {
+		l := openTest(t, d, func(o *Options) { o.segmentBytes = 4 << 10 })
+		appendN(t, l, 10+i, 15)
+		if err := l.Upkeep(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		verified(t, d, 25)
+	}
+	_, theirs, err := Newest(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _ := os.ReadFile(filepath.Join(other, headName))
+	for what, kept := range map[string][]byte{"a note": theirs, "a head": head} {
+		r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t), Kept: [][]byte{kept}})
+		if err != nil || r.Problem == nil || r.Problem.Index != 24 || !strings.Contains(r.Problem.Reason, "signs other records") {
+			t.Errorf("%s: %+v, %v", what, r.Problem, err)
+		}
+	}
+	// One from before the fork is of both.
+	_, before, err := Newest(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t), Kept: [][]byte{before}}); err != nil || r.Problem != nil {
+		t.Errorf("%+v, %v", r.Problem, err)
+	}
+	// A forged signature is none.
+	forged := append([]byte(nil), before...)
+	forged[len(forged)-20] ^= 1
+	if r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t), Kept: [][]byte{forged}}); err != nil || r.Problem == nil {
+		t.Errorf("forged: %+v, %v", r, err)
+	}
+}

@@ -65,7 +65,6 @@ type linesBack struct {
 	start int64  // of buf in the file
 	buf   []byte // unread bytes that end where the last line given began
 	long  bool   // a line that is longer than any was skipped in part
-	last  int64  // behind the line that was returned
 }
 
 func readLinesBack(f io.ReaderAt, size int64) *linesBack { return &linesBack{f: f, start: size} }
@@ -82,7 +81,6 @@ func (l *linesBack) next() ([]byte, error) {
 			if i >= 0 || l.start == 0 {
 				line := l.buf[i+1 : n]
 				l.buf = l.buf[:i+1]
-				l.last = l.start + int64(n)
 				if !terminated || l.long {
 					l.long = false
 					continue
@@ -105,7 +103,3 @@ func (l *linesBack) next() ([]byte, error) {
 		l.buf = append(chunk, l.buf...)
 	}
 }
-
-// end is where the line that next has returned ends in the file, with its
-// newline.
-func (l *linesBack) end() int64 { return l.last }

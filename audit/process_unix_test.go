@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,10 +30,13 @@ func TestMain(m *testing.M) {
 
 // childAppend appends without end and prints each acknowledged index.
 func childAppend() {
-	l, err := Open(Options{Dir: os.Getenv("AUDIT_TEST_DIR"), Key: testKey(), Name: testName, segmentBytes: 100_000})
+	l, err := Open(Options{Dir: os.Getenv("AUDIT_TEST_DIR"), Key: testKey(), Name: testName, segmentBytes: segmentSize()})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
+	}
+	if os.Getenv("AUDIT_TEST_UPKEEP") != "" {
+		go childUpkeep(l)
 	}
 	most, _ := strconv.Atoi(os.Getenv("AUDIT_TEST_MOST"))
 	var mu sync.Mutex
@@ -59,6 +63,28 @@ func childAppend() {
 	wg.Wait()
 	if err := l.Close(); err != nil {
 		os.Exit(1)
+	}
+}
+
+func segmentSize() int64 {
+	if os.Getenv("AUDIT_TEST_UPKEEP") != "" {
+		return 10_000
+	}
+	return 100_000
+}
+
+// childUpkeep seals and erases without end.
+func childUpkeep(l *Log) {
+	for n := int64(0); ; n++ {
+		err := l.Upkeep(context.Background(), 0)
+		if size := l.Size(); err == nil && size > 3 {
+			first := n * 7919 % (size - 2)
+			err = l.Erase(context.Background(), Erasure{Spans: []Span{{first, first + 2}}, Event: EventErased})
+		}
+		if err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
 	}
 }
 
@@ -138,6 +164,46 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 		}
 		ids[r.Index()] = call(round).CallID
 		verified(t, dir, live.Size())
+	}
+	holds(t, dir, ids)
+}
+
+// Killed while it seals and erases, a log is whole, and what was begun is ended.
+func TestKilledInTheMiddleOfUpkeep(t *testing.T) {
+	dir := t.TempDir()
+	ids := map[int64]string{}
+	live := openTest(t, dir, func(o *Options) { o.segmentBytes = 10_000 })
+	for round := range 12 {
+		cmd, out := child(t, "append", dir, "AUDIT_TEST_UPKEEP=1")
+		for range 40 + 17*round {
+			if !out.Scan() {
+				t.Fatal("the child ended")
+			}
+			word, id, _ := strings.Cut(out.Text(), " ")
+			index, err := strconv.ParseInt(word, 10, 64)
+			if err != nil {
+				t.Fatal(out.Text())
+			}
+			ids[index] = id
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		collect(t, out, ids)
+		_ = cmd.Wait()
+		if _, err := os.Stat(filepath.Join(dir, erasingName)); err != nil {
+			verified(t, dir, -1) // else its bodies may be half gone
+		}
+		if err := live.Upkeep(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := live.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		verified(t, dir, live.Size())
+	}
+	if r := verified(t, dir, -1); r.Erased == 0 {
+		t.Fatal("nothing was erased")
 	}
 	holds(t, dir, ids)
 }

@@ -62,23 +62,39 @@ func scanSegment(ctx context.Context, dir string, first, from int64, fn func(Raw
 		if err != nil {
 			return next, fmt.Errorf("audit log: read %s: %w", s.name(), err)
 		}
+		// A sealed segment has one checkpoint, its last line, which was checked when it
+		// was sealed: its records need not wait for it.
+		if _, ok := s.(*sealed); ok && len(b.list) >= frameRecords && len(line) > 0 && line[0] == '{' {
+			if next, err = b.handOut(ctx, next, fn); err != nil {
+				return next, err
+			}
+		}
 		if !b.take(line) {
 			continue
 		}
-		for _, r := range b.records() {
-			if r.Index < next {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return next, fmt.Errorf("audit log: %w", context.Cause(ctx))
-			}
-			if err := fn(r); err != nil {
-				return next, err
-			}
-			next = r.Index + 1
+		if next, err = b.handOut(ctx, next, fn); err != nil {
+			return next, err
 		}
-		b.reset()
 	}
+}
+
+// handOut calls fn with the records that were collected, from an index on.
+func (b *batch) handOut(ctx context.Context, from int64, fn func(Raw) error) (next int64, err error) {
+	next = from
+	for _, r := range b.records() {
+		if r.Index < next {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return next, fmt.Errorf("audit log: %w", context.Cause(ctx))
+		}
+		if err := fn(r); err != nil {
+			return next, err
+		}
+		next = r.Index + 1
+	}
+	b.reset()
+	return next, nil
 }
 
 // batch collects lines up to the checkpoint that covers them.

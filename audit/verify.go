@@ -88,6 +88,10 @@ func Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	v := &verification{dir: o.Dir, auth: a, open: map[string]int64{}, progress: meter(o.Progress)}
 	// Before the lines: the log only grows, so they cannot fall behind it.
 	v.marks = readMarks(o.Dir, a, o.Kept)
+	for _, m := range v.marks {
+		v.sizes = append(v.sizes, m.size)
+	}
+	slices.Sort(v.sizes)
 	pieces, err := piecesOf(o.Dir, o.Archives)
 	if err != nil {
 		return Report{}, err
@@ -150,6 +154,7 @@ type verification struct {
 	dir      string
 	auth     *authority // of the key that was given
 	marks    []mark     // that the log must hold
+	sizes    []int64    // of those: at them roots are wanted, ascending
 	progress func(int64)
 
 	good        tree // at the last checkpoint that fits
