@@ -72,7 +72,7 @@ func TestTheSameAsQuery(t *testing.T) {
 	})
 }
 
-// TestWhatWaitsIsBounded: a write that never ends holds up 16 MiB and no more.
+// TestWhatWaitsIsBounded: a write that never ends holds up 8 MiB and no more.
 func TestWhatWaitsIsBounded(t *testing.T) {
 	records := []audit.Record{intent("slow", 0)}
 	for i := range 400 {

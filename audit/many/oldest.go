@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// maxWaiting bounds the bytes of the entries that wait behind a write that has
+	// maxWaiting bounds the bytes of the records that wait behind a write that has
 	// not ended: beyond, the write leaves its place and is shown when it ends.
-	maxWaiting = 16 << 20
+	maxWaiting = 8 << 20
 	// maxOpen bounds the writes that have not ended.
 	maxOpen = 100_000
 
@@ -25,7 +25,7 @@ const (
 
 // Oldest calls fn for the entries of one log that the filter selects, oldest
 // first by their index, which for a write is that of its intent. A write during
-// which more than 16 MiB of others were written stands where it ended. Limit is
+// which more than 8 MiB of others were written stands where it ended. Limit is
 // how many of the oldest. An error of fn ends it and is returned. progress hears
 // now and then how many of how many records are read; nil: nobody.
 //
@@ -60,15 +60,15 @@ var (
 	errLimit = errors.New("as many as were asked for")
 )
 
-// place is an entry's place in the order.
+// place is an entry's place in the order. What waits is kept as it stands in the
+// log: that is a third of what its entry takes.
 type place struct {
-	raw    audit.Raw // of an intent that has no outcome yet
-	until  time.Time // when it can have none any more
-	bytes  int
-	entry  audit.Entry
-	ended  bool
-	shown  bool // or does not fit the filter
-	parted bool // has left the queue
+	raw, outcome audit.Raw // copies
+	until        time.Time // of an intent: when it can have no outcome any more
+	bytes        int
+	ended        bool
+	shown        bool // or does not fit the filter
+	parted       bool // has left the queue
 }
 
 type ordered struct {
@@ -125,7 +125,7 @@ func (o *ordered) take(r audit.Raw) error {
 	switch audit.Phase(g.phase) {
 	case audit.PhaseIntent:
 		if len(o.open) >= maxOpen {
-			return o.add(&place{raw: r, bytes: len(r.Leaf)}, audit.Raw{})
+			return o.add(r)
 		}
 		p := &place{raw: r.Clone(), bytes: len(r.Leaf) + len(r.Body), until: lastMoment(g)}
 		o.open[string(g.callID)] = p
@@ -138,7 +138,7 @@ func (o *ordered) take(r audit.Raw) error {
 			return o.close(p, r)
 		}
 	}
-	return o.add(&place{raw: r, bytes: len(r.Leaf) + len(r.Body)}, audit.Raw{})
+	return o.add(r)
 }
 
 func lastMoment(g glance) time.Time {
@@ -148,36 +148,41 @@ func lastMoment(g glance) time.Time {
 	return g.deadline.Add(grace)
 }
 
-// add gives what has ended its place behind what waits.
-func (o *ordered) add(p *place, outcome audit.Raw) error {
-	o.settle(p, outcome)
-	if p.shown {
+// add gives what is not a write that has begun its place behind what waits.
+func (o *ordered) add(r audit.Raw) error {
+	e, ok := o.join(r, audit.Raw{})
+	switch {
+	case !ok:
 		return nil
+	case len(o.queue) == 0:
+		return o.give(e)
 	}
-	if len(o.queue) == 0 {
-		return o.show(p)
-	}
-	o.queue = append(o.queue, p)
-	o.waiting += p.bytes
+	o.queue = append(o.queue, &place{raw: r.Clone(), ended: true, bytes: len(r.Leaf) + len(r.Body)})
+	o.waiting += len(r.Leaf) + len(r.Body)
 	return o.flush()
 }
 
 // close ends a write.
 func (o *ordered) close(p *place, outcome audit.Raw) error {
-	o.settle(p, outcome)
+	p.ended = true
+	if p.parted || o.queue[0] == p {
+		p.outcome = outcome // lent, and shown at once
+	} else if _, ok := o.join(p.raw, outcome); ok {
+		p.outcome = outcome.Clone()
+	} else {
+		p.shown = true
+	}
 	if p.parted {
 		return o.show(p)
 	}
 	return o.flush()
 }
 
-// settle makes the entry of a place. What cannot be read is for Verify to name.
-func (o *ordered) settle(p *place, outcome audit.Raw) {
-	e, err := audit.Join(p.raw, outcome, o.now)
-	p.raw, p.ended = audit.Raw{}, true
-	if p.shown = err != nil || !o.filter.Match(&e); !p.shown {
-		p.entry = e
-	}
+// join makes an entry; ok is false for what the filter does not select, and for
+// what cannot be read, which is for Verify to name.
+func (o *ordered) join(r, outcome audit.Raw) (audit.Entry, bool) {
+	e, err := audit.Join(r, outcome, o.now)
+	return e, err == nil && o.filter.Match(&e)
 }
 
 // flush shows what waits no longer.
@@ -205,7 +210,15 @@ func (o *ordered) show(p *place) error {
 		return nil
 	}
 	p.shown = true
-	if err := o.fn(p.entry); err != nil {
+	e, ok := o.join(p.raw, p.outcome)
+	if p.raw, p.outcome = (audit.Raw{}), (audit.Raw{}); !ok {
+		return nil
+	}
+	return o.give(e)
+}
+
+func (o *ordered) give(e audit.Entry) error {
+	if err := o.fn(e); err != nil {
 		return err
 	}
 	if o.given++; o.filter.Limit > 0 && o.given >= o.filter.Limit {
@@ -232,20 +245,13 @@ func (o *ordered) expire(now time.Time) error {
 func (o *ordered) end() error {
 	for len(o.queue) > 0 {
 		p := o.queue[0]
-		if !p.ended {
-			o.settle(p, audit.Raw{})
-		}
-		p.parted = true
+		p.ended, p.parted = true, true
 		o.queue = o.queue[1:]
 		if err := o.show(p); err != nil {
 			return err
 		}
 	}
 	for _, p := range o.open { // those that have left the queue; without an order among them
-		if p.ended {
-			continue
-		}
-		o.settle(p, audit.Raw{})
 		if err := o.show(p); err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func TestFilter(t *testing.T) {
 // A place that is down for a long while costs nothing but the wait: it is logged
 // once, and gets all of it when it is back.
 func TestDownForLong(t *testing.T) {
-	dir := filled(t, 5000)
+	dir := filled(t, 1500)
 	r := newReceiver(t)
 	var attempts atomic.Int32
 	r.set(func([]string, []byte) int { return http.StatusServiceUnavailable })
@@ -126,9 +126,9 @@ func TestDownForLong(t *testing.T) {
 	o.Logger, o.Failed = out.logger(), func() { attempts.Add(1) }
 	m, _ := start(t, o)
 	l := open(t, dir)
-	until(t, "tried a hundred times", func() bool { return attempts.Load() > 100 })
+	until(t, "tried fifty times", func() bool { return attempts.Load() > 50 })
 	add(t, l, call(1)) // is held up by nothing
-	if lag, err := m.Lag(); err != nil || lag != 5001 {
+	if lag, err := m.Lag(); err != nil || lag != 1501 {
 		t.Errorf("the lag is %d: %v", lag, err)
 	}
 	if n := out.count("the mirror fails"); n != 1 {
@@ -185,7 +185,7 @@ func (d deaf) Close() error                           { panic("closed while it i
 // Where a place says what it can take, that is what it gets, and what it will never
 // take is told of by its index and passed over, all the rest being sent.
 func TestRefusals(t *testing.T) {
-	const n = 2500
+	const n = 1500
 	dir := filled(t, n)
 	poison := []string{mirror.ID(logName, 0), mirror.ID(logName, 700), mirror.ID(logName, 701), mirror.ID(logName, n-1)}
 	for name, answer := range map[string]func(ids []string, body []byte) int{
@@ -228,7 +228,7 @@ func TestRefusals(t *testing.T) {
 			if !slices.Equal(ids, r.ids) {
 				t.Errorf("%d records arrived, not %d in order", len(r.ids), len(ids))
 			}
-			if asked := r.asked(); asked > 250 {
+			if asked := r.asked(); asked > 200 {
 				t.Errorf("%d requests for %d records", asked, n)
 			}
 		})

@@ -36,6 +36,7 @@ type Redis struct {
 	at     string // the hash
 	maxLen int64
 	dir    string // of the log
+	name   string // of the mirror
 
 	known string // what the hash said last; only if asked
 	asked bool
@@ -48,9 +49,10 @@ const DefaultStream = "toolvault:audit"
 type RedisOptions struct {
 	Client redis.UniversalClient // is closed with the sink; its ContextTimeoutEnabled must be set
 	Where  string                // the hosts, for errors
-	Stream string                // the key; "": DefaultStream
+	Stream string                // the key; "": DefaultStream. Braces only as one hash tag, "a{b}c"
 	MaxLen int64                 // entries that the stream keeps, about; 0: all
 	Dir    string                // of the log
+	Name   string                // of the mirror: several may feed one stream
 }
 
 // NewRedis makes a sink.
@@ -58,13 +60,13 @@ func NewRedis(o RedisOptions) *Redis {
 	if o.Stream == "" {
 		o.Stream = DefaultStream
 	}
-	return &Redis{client: o.Client, where: o.Where, stream: o.Stream, at: besideStream(o.Stream), maxLen: o.MaxLen, dir: o.Dir}
+	return &Redis{client: o.Client, where: o.Where, stream: o.Stream, at: besideStream(o.Stream), maxLen: o.MaxLen, dir: o.Dir, name: o.Name}
 }
 
 // besideStream names a key that a Cluster keeps in the slot of the stream: both have
 // the same hash tag (redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec).
 func besideStream(stream string) string {
-	if i := strings.IndexByte(stream, '{'); i >= 0 && strings.IndexByte(stream[i+1:], '}') > 0 {
+	if strings.Contains(stream, "{") {
 		return stream + ":at"
 	}
 	return "{" + stream + "}:at"
@@ -74,7 +76,7 @@ func besideStream(stream string) string {
 // returns what it says then.
 //
 //	KEYS: the stream, the hash
-//	ARGV: the log, what the caller has seen, what to say then, entries to keep, and then id and record of each
+//	ARGV: the field, what the caller has seen, what to say then, entries to keep, and then id and record of each
 var addScript = redis.NewScript(`
 local seen = redis.call('HGET', KEYS[2], ARGV[1]) or ''
 if seen ~= ARGV[2] then
@@ -93,8 +95,9 @@ return ARGV[3]
 
 // Send adds a lot.
 func (r *Redis) Send(ctx context.Context, lot Lot) error {
+	field := lot.Log + " " + r.name // the name of a log has no spaces
 	if !r.asked {
-		seen, err := r.client.HGet(ctx, r.at, lot.Log).Result()
+		seen, err := r.client.HGet(ctx, r.at, field).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return r.fail(err)
 		}
@@ -112,7 +115,7 @@ func (r *Redis) Send(ctx context.Context, lot Lot) error {
 			return nil // it is all there: the answer was lost
 		}
 		args := make([]any, 0, 4+2*len(lot.Records))
-		args = append(args, lot.Log, r.known, want, r.maxLen)
+		args = append(args, field, r.known, want, r.maxLen)
 		for i := range lot.Records {
 			if rec := &lot.Records[i]; !sure || rec.Index >= next {
 				args = append(args, rec.ID, rec.JSON)

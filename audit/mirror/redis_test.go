@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,7 @@ func toRedis(t testing.TB, url, dir string, hooks ...redis.Hook) func() (mirror.
 		for _, h := range hooks {
 			client.AddHook(h)
 		}
-		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir}), nil
+		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir, Name: "redis"}), nil
 	}
 }
 
@@ -249,6 +250,52 @@ func TestRedisAndALogPutBack(t *testing.T) {
 	}
 }
 
+// Two mirrors of one log may feed one stream, each with what it selects.
+func TestRedisTwoMirrorsOfALog(t *testing.T) {
+	server := storetest.StartRedis(t)
+	dir := t.TempDir()
+	l := open(t, dir)
+	var list []*mirror.Mirror
+	for _, agent := range []string{"one", "two"} {
+		o := options(dir, agent, func() (mirror.Sink, error) {
+			client, where, err := store.RedisClient(server.URL)
+			return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir, Name: agent}), err
+		})
+		o.Filter = mirror.Filter{Agents: []string{agent}}
+		m, _ := start(t, o)
+		list = append(list, m)
+	}
+	for i := range 100 {
+		r := call(i)
+		r.Agent = []string{"one", "two"}[i%2]
+		add(t, l, r)
+	}
+	for _, m := range list {
+		caughtUp(t, m)
+	}
+	s := inStream(t, server.Client(t))
+	slices.Sort(s.ids)
+	if n := len(slices.Compact(s.ids)); n != 100 || s.len() != 100 {
+		t.Errorf("%d entries, %d different", s.len(), n)
+	}
+}
+
+// A Cluster keeps the stream and what is beside it in one slot.
+func TestRedisCluster(t *testing.T) {
+	cluster := storetest.StartCluster(t)
+	for _, stream := range []string{"", "acme{audit}"} {
+		t.Run(stream, func(t *testing.T) {
+			dir := filled(t, 100)
+			m, stop := start(t, options(dir, "redis", func() (mirror.Sink, error) {
+				client, where, err := store.RedisClient(cluster.URL)
+				return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir, Stream: stream}), err
+			}))
+			caughtUp(t, m)
+			stop()
+		})
+	}
+}
+
 // The stream is kept short, and a filter that lets little through is no reason to
 // look at the whole log again.
 func TestRedisLength(t *testing.T) {
@@ -256,7 +303,7 @@ func TestRedisLength(t *testing.T) {
 	dir := filled(t, 5000)
 	o := options(dir, "redis", func() (mirror.Sink, error) {
 		client, where, err := store.RedisClient(server.URL)
-		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir, MaxLen: 1000}), err
+		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir, Name: "redis", MaxLen: 1000}), err
 	})
 	m, stop := start(t, o)
 	caughtUp(t, m)
@@ -272,7 +319,7 @@ func TestRedisLength(t *testing.T) {
 	o.Filter = mirror.Filter{Agents: []string{"nobody"}}
 	m, _ = start(t, o)
 	caughtUp(t, m)
-	if at := c.HGet(t.Context(), "{"+redisKey+"}:at", logName).Val(); !strings.HasPrefix(at, "5010 ") {
+	if at := c.HGet(t.Context(), "{"+redisKey+"}:at", logName+" redis").Val(); !strings.HasPrefix(at, "5010 ") {
 		t.Errorf("the place is at %q", at)
 	}
 }
@@ -346,7 +393,7 @@ func FuzzRedisPosition(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, at string) {
 		c.Del(t.Context(), redisKey)
-		c.HSet(t.Context(), "{"+redisKey+"}:at", logName, at)
+		c.HSet(t.Context(), "{"+redisKey+"}:at", logName+" redis", at)
 		sink, err := toRedis(t, server.URL, dir)()
 		if err != nil {
 			t.Fatal(err)

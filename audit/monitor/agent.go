@@ -59,7 +59,7 @@ const (
 // came counts a new one and reports how many there were before it.
 func (n *novelty) came(t time.Time) float64 {
 	at := t.Unix()
-	n.Rate *= math.Exp(-float64(at-n.At) / noveltyLife.Seconds())
+	n.Rate *= math.Exp(-float64(max(at-n.At, 0)) / noveltyLife.Seconds())
 	n.At = at
 	before := n.Rate
 	n.Rate++

@@ -78,6 +78,8 @@ type Alert struct {
 	Evidence []Evidence `json:"evidence,omitempty"`
 	Action   string     `json:"action,omitempty"` // that the rule asks for; empty: none
 
+	Record int64 `json:"record,omitempty"` // index of the newest record that tells of it
+
 	// What others wrote about it since.
 	Acknowledged *Note  `json:"acknowledged,omitempty"`
 	Actions      []Note `json:"actions,omitempty"`

@@ -35,14 +35,30 @@ func aboutAlert(leaf []byte) bool {
 
 // Apply takes in a record; all but those about alerts it passes over.
 func (b *Book) Apply(raw audit.Raw) {
-	if !aboutAlert(raw.Leaf) {
+	erases := bytes.Contains(raw.Leaf, []byte(`,"spans":[`))
+	if !aboutAlert(raw.Leaf) && !erases {
 		return
 	}
 	r, err := raw.Record()
-	if err != nil || r.CallID == "" {
-		return // not of our making: Verify names it
+	switch {
+	case err != nil: // not of our making: Verify names it
+	case erases && (r.Event == audit.EventErased || r.Event == audit.EventDropped):
+		b.erase(r)
+	case r.CallID != "":
+		b.apply(r)
 	}
-	b.apply(r)
+}
+
+// erase forgets what has been erased in the log.
+func (b *Book) erase(r audit.Record) {
+	for _, a := range b.Alerts {
+		for _, s := range r.Spans {
+			if a.Record >= s.First && a.Record < min(s.End, r.Index) {
+				a.Saw, a.Normal, a.Evidence, a.Acknowledged, a.Actions = "", "", nil, nil, nil
+				a.Subject.Address = ""
+			}
+		}
+	}
 }
 
 func (b *Book) apply(r audit.Record) {
@@ -61,6 +77,7 @@ func (b *Book) apply(r audit.Record) {
 		} else {
 			b.room()
 		}
+		a.Record = r.Index
 		b.Alerts[a.ID] = &a
 	case EventAcknowledged:
 		if old != nil {

@@ -67,7 +67,7 @@ func (d *denials) probe(s *seen, window int64) []string {
 	d.Tools = append(d.Tools, probed{string(s.tool), now})
 	names := make([]string, len(d.Tools))
 	for i, p := range d.Tools {
-		names[i] = p.Name
+		names[i] = strings.ToValidUTF8(p.Name[:min(len(p.Name), 60)], "")
 	}
 	return names
 }

@@ -183,7 +183,7 @@ func (j *Judge) suppressed(s *seen, severity string) {
 // settle ends an incident of which something has said that it is over.
 func (j *Judge) settle(rule, key string) {
 	if in := j.incidents[rule+"\x00"+key]; in != nil {
-		j.end(rule+"\x00"+key, in, j.now)
+		j.end(rule+"\x00"+key, in, j.clock.Now)
 	}
 }
 
@@ -199,7 +199,7 @@ func (j *Judge) end(key string, in *incident, at time.Time) {
 
 // expire ends the incidents that have been quiet for long enough.
 func (j *Judge) expire() {
-	if j.due.IsZero() || j.now.Before(j.due) {
+	if j.due.IsZero() || j.clock.Now.Before(j.due) {
 		return
 	}
 	var over []string
@@ -207,7 +207,7 @@ func (j *Judge) expire() {
 	for key, in := range j.incidents {
 		end := in.Alert.Last.Add(in.Quiet)
 		switch {
-		case !j.now.Before(end):
+		case !j.clock.Now.Before(end):
 			over = append(over, key)
 		case j.due.IsZero() || end.Before(j.due):
 			j.due = end

@@ -13,12 +13,13 @@ import (
 type Judge struct {
 	settings    Settings
 	next        int64 // the index that it expects
-	now         time.Time
+	clock       clock
 	agents      map[string]*agent
 	credentials map[string]*credential
 	origins     map[string]*origin
 	incidents   map[string]*incident // by rule and key
 	perHour     map[string]raised    // by severity
+	swept       int64                // the hour in which old origins were last forgotten
 	due         time.Time            // no incident ends before; zero: there is none
 	found       []Finding
 	seen        seen
@@ -56,10 +57,7 @@ func (j *Judge) Observe(r audit.Raw) []Finding {
 	if !s.read(r) {
 		return nil
 	}
-	if s.time.Before(j.now) { // processes take turns, and clocks are set
-		s.time = j.now
-	}
-	j.now = s.time
+	s.time = j.clock.at(s.time)
 	j.expire()
 	if string(s.phase) == string(audit.PhaseEvent) {
 		j.event(s)
@@ -73,8 +71,8 @@ func (j *Judge) Observe(r audit.Raw) []Finding {
 // nothing is recorded.
 func (j *Judge) Tick(now time.Time) []Finding {
 	j.found = j.found[:0]
-	if now.After(j.now) {
-		j.now = now
+	if now.After(j.clock.Now) {
+		j.clock.Now = now
 		j.expire()
 	}
 	return j.found

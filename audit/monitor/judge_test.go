@@ -406,3 +406,56 @@ func mustJSON(t testing.TB, v any) string {
 	}
 	return string(b)
 }
+
+// TestAWrongClock: a record from the future does not wipe out what was learned, and a
+// clock that was set stays set.
+func TestAWrongClock(t *testing.T) {
+	f := newFeed(t, Settings{})
+	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
+	for n := range 30 {
+		for hour := 8; hour < 18; hour++ {
+			for i := range 20 {
+				f.call(day(n).Add(time.Duration(hour)*time.Hour+time.Duration(i)*time.Minute), "a", nil)
+			}
+		}
+	}
+	learned := f.j.agents["a"].Profile.week()
+	f.call(day(2000), "a", nil)
+	f.call(day(30).Add(9*time.Hour), "a", nil)
+	if got := f.j.agents["a"].Profile.week(); got < learned*0.9 || f.j.clock.Now.After(day(31)) {
+		t.Errorf("a week had %.0f calls, and has %.0f; it is %s", learned, got, f.j.clock.Now)
+	}
+	for i := range 10 {
+		f.call(day(100).Add(time.Duration(i)*time.Minute), "a", nil) // it was down for long
+	}
+	if !f.j.clock.Now.Equal(day(100).Add(9 * time.Minute)) {
+		t.Errorf("after a long time it is %s", f.j.clock.Now)
+	}
+	for i := range 300 {
+		f.call(day(31).Add(9*time.Hour+time.Duration(i)*time.Second), "a", func(r *audit.Record) { r.ResultBytes = 1 })
+	}
+	if !f.j.clock.Now.Equal(day(31).Add(9*time.Hour + 299*time.Second)) {
+		t.Errorf("after it was set back it is %s", f.j.clock.Now)
+	}
+	if got := f.events(RuleSpike); got != "raised" {
+		t.Errorf("a spike after the clock was set back: %q", got)
+	}
+}
+
+// TestWhatIsErasedIsErasedHereToo: the book is no second log.
+func TestWhatIsErasedIsErasedHereToo(t *testing.T) {
+	b := NewBook()
+	raise, err := Finding{EventRaised, Alert{ID: "alert-1", Rule: RuleSignIn, Severity: High, Saw: "a secret", Subject: Subject{Address: "10.9.8.7"}, Evidence: []Evidence{{What: "a secret"}}}}.Record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raise.Index = 7
+	b.Apply(rawOf(t, raise))
+	if b.Alerts["alert-1"] == nil || b.Alerts["alert-1"].Saw == "" {
+		t.Fatalf("%+v", b.Alerts)
+	}
+	b.Apply(rawOf(t, audit.Record{Index: 9, Time: monday, Phase: audit.PhaseEvent, Event: audit.EventErased, Spans: []audit.Span{{First: 7, End: 8}}}))
+	if text := mustJSON(t, b); strings.Contains(text, "secret") || strings.Contains(text, "10.9.8.7") || !strings.Contains(text, "alert-1") {
+		t.Errorf("left: %s", text)
+	}
+}

@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -14,6 +15,10 @@ type origin struct {
 
 // count counts something from a place within a rule's window.
 func (j *Judge) count(s *seen, key string, window time.Duration, weight float32) (*tally, float64) {
+	if hour := hourOf(s.time); hour != j.swept { // addresses are not kept for longer than they are of use
+		j.swept = hour
+		maps.DeleteFunc(j.origins, func(_ string, o *origin) bool { return s.time.Unix()-o.Last > 2*24*3600 })
+	}
 	o := j.origins[key]
 	if o == nil {
 		if len(j.origins) >= maxOrigins {
@@ -118,8 +123,10 @@ func (j *Judge) signIn(s *seen, kind string) {
 	tally, n := j.count(s, "signin\x00"+where, rule.Window, 1)
 	key, said := "from\x00"+where, "from "+where
 	if person != "" {
-		if t, m := j.count(s, "person\x00"+person, rule.Window, 1); m > n {
-			tally, n, key, said = t, m, "person\x00"+person, "as one person" // whose name is for the records to say: they can be erased
+		// Whose name it is the records say, which can be erased.
+		who := fmt.Sprintf("person\x00%x", hash("person", []byte(person)))
+		if t, m := j.count(s, who, rule.Window, 1); m > n {
+			tally, n, key, said = t, m, who, "as one person"
 		}
 	}
 	if n < rule.Count {

@@ -108,6 +108,10 @@ func (p *profile) advance(hour int64, limit func(hour int64) float64) {
 		p.hour, p.surprise = hour, unsure
 		return
 	}
+	if hour < p.hour-1 { // the clock was set back
+		p.hour, p.calls = hour, 0
+		return
+	}
 	if hour-p.hour > 8*slots { // nothing that was learned still holds
 		*p = profile{hour: hour, surprise: unsure}
 		return

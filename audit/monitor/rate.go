@@ -24,7 +24,7 @@ func (j *Judge) rate(s *seen, a *agent) {
 	if !spike.Off && p.calls >= a.limit {
 		j.sign(s, sign{rule: RuleSpike, how: *spike, key: name, subject: Subject{Agent: name}, say: func() (string, string) {
 			mean, dev := p.normal(a.hour)
-			return fmt.Sprintf("agent %s has made %.0f calls in the hour from %s", name, p.calls, clock(a.hour)),
+			return fmt.Sprintf("agent %s has made %.0f calls in the hour from %s", name, p.calls, timeOf(a.hour)),
 				fmt.Sprintf("at this hour of the week about %.0f, give or take %.0f; %.0f would have been a spike", mean, dev, a.limit)
 		}})
 	}
@@ -47,4 +47,4 @@ func (j *Judge) rate(s *seen, a *agent) {
 	}})
 }
 
-func clock(hour int64) string { return time.Unix(hour*3600, 0).UTC().Format("Mon 15:04 UTC") }
+func timeOf(hour int64) string { return time.Unix(hour*3600, 0).UTC().Format("Mon 15:04 UTC") }

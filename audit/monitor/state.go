@@ -27,7 +27,7 @@ type state struct {
 	Version     int                    `json:"version"`
 	Next        int64                  `json:"next"`
 	Book        *Book                  `json:"book"`
-	Now         time.Time              `json:"now"`
+	Clock       clock                  `json:"clock"`
 	Agents      map[string]*agent      `json:"agents"`
 	Credentials map[string]*credential `json:"credentials"`
 	Origins     map[string]*origin     `json:"origins"`
@@ -44,7 +44,7 @@ func writeState(dir string, j *Judge, b *Book) (err error) {
 		}
 	}()
 	text, err := json.Marshal(state{
-		Version: stateVersion, Next: j.next, Book: b, Now: j.now, Agents: j.agents, Credentials: j.credentials,
+		Version: stateVersion, Next: j.next, Book: b, Clock: j.clock, Agents: j.agents, Credentials: j.credentials,
 		Origins: j.origins, Incidents: j.incidents, PerHour: j.perHour, Due: j.due,
 	})
 	if err != nil {
@@ -91,7 +91,7 @@ func readState(dir string) (*state, error) {
 // judge is the one that the state is of.
 func (st *state) judge(s Settings) *Judge {
 	j := NewJudge(s)
-	j.next, j.now, j.due = st.Next, st.Now, st.Due
+	j.next, j.clock, j.due = st.Next, st.Clock, st.Due
 	fill(j.agents, st.Agents)
 	fill(j.credentials, st.Credentials)
 	fill(j.origins, st.Origins)

@@ -19,7 +19,7 @@ type top struct {
 
 // on moves to a day. limit is from where on a value was an incident.
 func (p *top) on(day int64, limit float64) {
-	if p.Day == 0 {
+	if p.Day == 0 || day < p.Day-1 { // or the clock was set back
 		p.Day = day
 	}
 	if day <= p.Day {
@@ -88,7 +88,7 @@ func (j *Judge) volume(s *seen, a *agent) {
 	}
 	service := string(s.service)
 	j.sign(s, sign{rule: RuleVolume, how: *rule, key: name + "\x00" + service, subject: Subject{Agent: name, Service: service}, say: func() (string, string) {
-		return fmt.Sprintf("agent %s has read %.1f MB from %s in %d calls in the hour from %s", name, f.Bytes/megabyte, service, f.Calls, clock(hour)),
+		return fmt.Sprintf("agent %s has read %.1f MB from %s in %d calls in the hour from %s", name, f.Bytes/megabyte, service, f.Calls, timeOf(hour)),
 			fmt.Sprintf("in its fullest hour of the last weeks %.1f MB; %.1f MB would have been too much", f.Top.Value/megabyte, limit/megabyte)
 	}})
 }

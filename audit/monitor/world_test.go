@@ -34,17 +34,16 @@ type label struct {
 
 // person is an agent of the world.
 type person struct {
-	id      string
-	rate    func(t time.Time, day int) float64 // calls in the hour
-	growth  float64                            // a week
-	tools   []kit
-	service []string
-	client  string
-	bytes   float64 // of a result, in the mean
-	wrong   float64 // share of calls with wrong arguments, and half as many not found
-	joins   int     // day
-	works   bool    // has holidays
-	strays  float64 // share of calls on a channel of its own
+	id     string
+	rate   func(t time.Time, day int) float64 // calls in the hour
+	growth float64                            // a week
+	tools  []kit
+	client string
+	bytes  float64 // of a result, in the mean
+	wrong  float64 // share of calls with wrong arguments, and half as many not found
+	joins  int     // day
+	works  bool    // has holidays
+	strays float64 // share of calls on a channel of its own
 }
 
 type kit struct {

@@ -25,6 +25,7 @@ var ErrNotFound = errors.New("is not in this log")
 // Options are how a proof is made.
 type Options struct {
 	WithoutBody bool             // leave out what may be erased: arguments, result, user, message
+	Archives    []string         // folders that segments of the log were moved to
 	Progress    func(done int64) // hears of records that are read to bring the tiles up to date; nil: nobody
 }
 
@@ -77,7 +78,7 @@ func search(ctx context.Context, dir string, f audit.Filter, o Options) ([]int64
 		building = func(done, _ int) { o.Progress(int64(done) * indexed) }
 	}
 	var own, events []int64
-	err := index.Each(ctx, dir, f, building, func(e audit.Entry) error {
+	take := func(e audit.Entry) error {
 		switch {
 		case e.Phase == audit.PhaseEvent:
 			events = append(events, e.Index)
@@ -87,13 +88,51 @@ func search(ctx context.Context, dir string, f audit.Filter, o Options) ([]int64
 			own = append(own, e.Index)
 		}
 		return nil
-	})
+	}
+	if err := index.Each(ctx, dir, f, building, take); err != nil {
+		return nil, err
+	}
+	for _, archive := range o.Archives { // which have no index
+		list, err := audit.Query(ctx, archive, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range list {
+			_ = take(e)
+		}
+	}
 	slices.Sort(own)
 	slices.Sort(events)
-	all := append(own, events...)
+	all := slices.Compact(append(own, events...))
 	all = all[:min(len(all), maxRecords)]
 	slices.Sort(all)
-	return all, err
+	return slices.Compact(all), nil
+}
+
+// readers find a record where it is now.
+type readers []*audit.Reader
+
+func (o Options) open(dir string) readers {
+	list := readers{audit.NewReader(dir)}
+	for _, archive := range o.Archives {
+		list = append(list, audit.NewReader(archive))
+	}
+	return list
+}
+
+func (list readers) at(index int64) (raw audit.Raw, err error) {
+	for _, r := range list {
+		if raw, err = r.At(index); !errors.Is(err, audit.ErrNoRecord) {
+			return raw, err
+		}
+	}
+	return raw, fmt.Errorf("%w: if it was moved away, name the folder with --archive DIR", err)
+}
+
+func (list readers) close() {
+	for _, r := range list {
+		_ = r.Close()
+	}
 }
 
 // prove proves records, all under one checkpoint.
@@ -110,11 +149,11 @@ func prove(ctx context.Context, dir, callID string, indices []int64, o Options) 
 	if s, n := cosigned(dir, tree); s > last {
 		size, note = s, n
 	}
-	reader := audit.NewReader(dir)
-	defer func() { _ = reader.Close() }()
+	list := o.open(dir)
+	defer list.close()
 	f := file{Format: Format, CallID: callID}
 	for _, index := range indices {
-		raw, err := reader.At(index)
+		raw, err := list.at(index)
 		if err != nil {
 			return nil, err
 		}

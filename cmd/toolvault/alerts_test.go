@@ -185,7 +185,7 @@ func TestAnAlertSurvivesARestart(t *testing.T) {
 	hook.set(false)
 	s = serve(t, data, "--sandbox", "--config", config)
 	eventually(t, "the alert arrives", func() bool { return len(hook.of("alert.raised", "denials")) > 0 })
-	s.must(s.token(), "slack_list_channels", map[string]any{}) // something to judge, and nothing to raise again
+	s.probe(s.token()) // the same incident goes on
 	commandOutput(t, data, "alerts", "test")
 	eventually(t, "the test alert arrives", func() bool { return len(hook.of("alert.raised", "test")) > 0 })
 	ids := map[string]bool{}
@@ -213,7 +213,7 @@ func TestAnAlertSuspendsTheAgentInEveryProcess(t *testing.T) { // alone: it meas
 			hook := newReceiver(t)
 			storage := c.storage(t)
 			config := alertsConfig(t, hook, "  rules: { denials: { action: suspend } }\n"+storage+"agents: [ { agentId: a1, credentials: [] } ]\nkeys: { master: \"file:master\" }\n")
-			if err := os.WriteFile(filepath.Join(filepath.Dir(config), "master"), []byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(config), "master"), []byte(base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			data := []string{t.TempDir() + "/d", ""}

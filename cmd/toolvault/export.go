@@ -48,7 +48,7 @@ With --out the file is there when it is whole, and not before.`,
 			if err != nil {
 				return err
 			}
-			list, err := from.find()
+			list, err := from.find(cmd)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ With --out the file is there when it is whole, and not before.`,
 				return err
 			}
 			step, end := readMeter(cmd)
-			if len(list) > 1 {
+			if len(list) > 1 { // they are read in turns
 				step = nil
 			}
 			var logs many.Logs

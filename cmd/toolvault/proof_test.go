@@ -119,7 +119,6 @@ func TestAProgramReadsAndProvesTheLogOverHTTP(t *testing.T) {
 		"/v1/admin/audit/log/tile/0/000.p/256":                404,
 		"/v1/admin/audit/log/tile/63/000":                     404,
 		"/v1/admin/audit/log/tile/entries/000":                404,
-		"/v1/admin/audit/log/tile/0/../0/000.p/1":             404,
 		"/v1/admin/audit/log/tile/0/%2e%2e/0/000.p/1":         404,
 		"/v1/admin/audit/log/tile/":                           404,
 		"/v1/admin/audit/log/00000000000000000000.log":        404,

@@ -53,6 +53,7 @@ revocation of a credential.`,
 	}
 	p.flags(cmd)
 	cmd.Flags().BoolVar(&o.WithoutBody, "without-body", false, "leave out arguments, result, user and message")
+	cmd.Flags().StringArrayVar(&o.Archives, "archive", nil, "a folder that segments of the log were moved to (can be given again)")
 	cmd.Flags().Int64Var(&record, "record", -1, "prove the record with this index instead of a call")
 	return cmd
 }

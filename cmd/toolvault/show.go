@@ -8,13 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"toolvault/audit"
 	"toolvault/audit/history"
-	"toolvault/audit/index"
 )
 
 func auditShowCommand() *cobra.Command {
-	var p place
+	var from sources
 	var o output
 	cmd := &cobra.Command{
 		Use:   "show CALL_ID",
@@ -27,20 +25,11 @@ With -o json all of it is one document on one line: the members of the record,
 and besides events, original, repeats, correlated and erased_by.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := p.auditDir()
+			list, err := from.find(cmd)
 			if err != nil {
 				return err
 			}
-			find := func(ctx context.Context, f audit.Filter, fn func(audit.Entry) error) error {
-				return index.Each(ctx, dir, f, nil, fn)
-			}
-			call, err := history.Of(cmd.Context(), find, args[0])
-			if errors.Is(err, history.ErrNoCall) {
-				if _, ok := history.Time(args[0]); !ok {
-					return fmt.Errorf("there is no call %s in this log, and it does not look like a call id of ours: 'toolvault audit query --tool-call ID' looks for a client's", cell(args[0], 64))
-				}
-				return fmt.Errorf("there is no call %s in this log", args[0])
-			}
+			call, err := findCall(cmd.Context(), list, args[0])
 			if err != nil {
 				return err
 			}
@@ -50,9 +39,23 @@ and besides events, original, repeats, correlated and erased_by.`,
 			return tellCall(cmd.OutOrStdout(), call)
 		},
 	}
-	p.flags(cmd)
+	from.flags(cmd)
 	o.flag(cmd)
 	return cmd
+}
+
+// findCall gathers the history of a call from the first log that has it.
+func findCall(ctx context.Context, list []source, id string) (*history.Call, error) {
+	for _, log := range list {
+		call, err := history.Of(ctx, history.Find(log.log(nil).Newest), id)
+		if !errors.Is(err, history.ErrNoCall) {
+			return call, err
+		}
+	}
+	if _, ok := history.Time(id); !ok {
+		return nil, fmt.Errorf("there is no call %s in the %s, and it does not look like a call id of ours: 'toolvault audit query --tool-call ID' looks for a client's", cell(id, 64), together(list))
+	}
+	return nil, fmt.Errorf("there is no call %s in the %s", id, together(list))
 }
 
 // tellCall tells a call's story in plain words and in the order of time. Whatever

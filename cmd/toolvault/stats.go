@@ -51,7 +51,7 @@ midnight UTC.`,
 				}
 				return misuse(cmd, "--by: there is no %q; there are: %s", by, strings.Join(countedBy(), ", "))
 			}
-			list, err := from.find()
+			list, err := from.find(cmd)
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ midnight UTC.`,
 			for _, log := range list {
 				c := stats.New(f, time.Now())
 				step, end := readMeter(cmd)
-				err := c.Read(cmd.Context(), log.dir, step)
+				err := log.count(cmd.Context(), c, f, step)
 				end()
 				if err != nil {
 					return err

@@ -199,6 +199,9 @@ func TestBytesAreCountedAfterwards(t *testing.T) {
 		toll.Read(t.Context(), 300_000)
 		read++
 	}
+	if st := standing(t, s.process(0, Limit{Kind: Bytes, Max: 1_000_000, Per: Hour}), "a1")[0]; st.Used < 1_200_000 {
+		t.Errorf("another process is not told at once: %s", st)
+	}
 	if read != 4 { // the fourth passes the limit, the fifth is refused
 		t.Errorf("%d calls", read)
 	}
@@ -223,6 +226,10 @@ func TestAWriteThatWasNotMadeIsGivenBack(t *testing.T) {
 		paid.Back()
 		paid.Back() // twice is once
 	}
+	if !write(t, b) || !write(t, b) || write(t, b) {
+		t.Error("this minute has not its two")
+	}
+	s.pass(time.Minute)
 	paid, _ := toll.Write(t.Context())
 	s.pass(time.Minute)
 	if !write(t, b) || !write(t, b) {
@@ -368,6 +375,30 @@ func TestAClockThatWasAheadDoesNotStopTheCount(t *testing.T) {
 		}
 		s.pass(time.Minute)
 	}
+}
+
+// At the turn of a window one process may be in the next while another is still in
+// the one before. Each window has its budget once.
+func TestProcessesMayBeInNeighbouringWindows(t *testing.T) {
+	s := newMemory()
+	behind := New(Options{Store: behind{s}, Now: s.clock})
+	behind.Configure([]Limit{perMinute(40)}, nil)
+	ahead := s.process(0, perMinute(40))
+	var old, now int
+	for range 100 {
+		old, now = old+calls(t, behind, 1), now+calls(t, ahead, 1)
+	}
+	if old != 40 || now != 40 {
+		t.Errorf("%d calls in the one window, %d in the other", old, now)
+	}
+}
+
+// behind reads a clock that is in the minute before.
+type behind struct{ *memory }
+
+func (s behind) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.memory.Now(ctx)
+	return now.Add(-time.Second), err
 }
 
 func TestRecordsThatCountNoMoreAreRemoved(t *testing.T) {

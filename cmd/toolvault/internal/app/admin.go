@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -284,30 +280,4 @@ func (h *admin) credentials(w http.ResponseWriter, r *http.Request, _ auth.Admin
 		all = append(all, line{d.ID, d.Owner.Agent, d.Owner.User, d.Service, d.Account, d.Type, state})
 	}
 	lines(w, all)
-}
-
-// audit answers records as they stand in the log, the newest first: limit (1 to
-// 1000, 100), agent, user, service, tool, outcome.
-func (h *admin) audit(w http.ResponseWriter, r *http.Request, _ auth.Admin) {
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	known := []string{"limit", "agent", "service", "tool", "outcome"}
-	for name, values := range q {
-		if len(values) > 1 || !slices.Contains(known, name) {
-			err = errors.New("odd")
-		}
-	}
-	limit := 100
-	if text := q.Get("limit"); text != "" && err == nil {
-		limit, err = strconv.Atoi(text)
-	}
-	if err != nil || limit < 1 || limit > 1000 {
-		writeAdminError(w, http.StatusBadRequest, "invalid_request", "The query takes "+strings.Join(known, ", ")+", each once; limit is 1 to 1000.")
-		return
-	}
-	found, err := audit.Query(r.Context(), filepath.Join(h.app.Dir, "audit"), audit.Filter{Limit: limit, Agent: q.Get("agent"), Service: q.Get("service"), Tool: q.Get("tool"), Outcome: q.Get("outcome")})
-	if err != nil {
-		h.failed(w, err)
-		return
-	}
-	lines(w, found)
 }

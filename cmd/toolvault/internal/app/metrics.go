@@ -2,6 +2,7 @@ package app
 
 import (
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -167,6 +168,13 @@ func (m *Metrics) credential(e vault.Event) {
 	}
 	m.refreshes.WithLabelValues(e.Service, outcome).Inc()
 	m.refreshSeconds.WithLabelValues(e.Service).Observe(e.Elapsed.Seconds())
+}
+
+// turnedAway is told of requests whose sender nobody knows. What stands in brackets
+// behind the reason is for the log.
+func (m *Metrics) turnedAway(reason string) {
+	reason, _, _ = strings.Cut(reason, " (")
+	m.refused.WithLabelValues(reason).Inc()
 }
 
 // token is told of what the authorization server does.

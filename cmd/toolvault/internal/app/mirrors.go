@@ -43,11 +43,7 @@ func (m *mirrors) set(cfg *config.Config) {
 
 // runMirrors mirrors the log until ctx ends.
 func (a *App) runMirrors(ctx context.Context) error {
-	numbers := &mirrorNumbers{mirrors: &a.mirrors, errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "toolvault_audit_mirror_errors_total", Help: "Attempts to send audit records to a mirror that failed, by mirror.",
-	}, []string{"mirror"}), refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "toolvault_audit_mirror_refused_records_total", Help: "Audit records that a mirror has refused for good, by mirror.",
-	}, []string{"mirror"})}
+	numbers := newMirrorNumbers(&a.mirrors)
 	if err := a.Metrics.registry.Register(numbers); err != nil {
 		return err
 	}
@@ -106,7 +102,7 @@ func (a *App) openMirror(cfg *config.Config, m config.Mirror, log string) (mirro
 		if err != nil {
 			return nil, fmt.Errorf("%s: redis: %w", at, err)
 		}
-		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Stream: m.Stream, MaxLen: m.MaxLen, Dir: AuditDir(a.Dir)}), nil
+		return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Stream: m.Stream, MaxLen: m.MaxLen, Dir: AuditDir(a.Dir), Name: m.Name}), nil
 	}
 	url, err := cfg.LookupEndpoint(m.Target)
 	if err != nil {
@@ -161,14 +157,27 @@ func (a *App) mirrorRefused(ctx context.Context, what mirror.Refusal, numbers *m
 // config.
 type mirrorNumbers struct {
 	mirrors         *mirrors
+	lag             *prometheus.Desc
 	errors, refused *prometheus.CounterVec
 }
 
-var mirrorLag = prometheus.NewDesc("toolvault_audit_mirror_lag_records", "Audit records that a mirror has not acknowledged yet, by mirror.", []string{"mirror"}, nil)
+func newMirrorNumbers(m *mirrors) *mirrorNumbers {
+	labels := []string{"mirror"}
+	return &mirrorNumbers{
+		mirrors: m,
+		lag:     prometheus.NewDesc("toolvault_audit_mirror_lag_records", "Audit records that a mirror has not acknowledged yet, by mirror.", labels, nil),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolvault_audit_mirror_errors_total", Help: "Attempts to send audit records to a mirror that failed, by mirror.",
+		}, labels),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolvault_audit_mirror_refused_records_total", Help: "Audit records that a mirror has refused for good, by mirror.",
+		}, labels),
+	}
+}
 
 // Describe is of prometheus.Collector.
 func (n *mirrorNumbers) Describe(to chan<- *prometheus.Desc) {
-	to <- mirrorLag
+	to <- n.lag
 	n.errors.Describe(to)
 	n.refused.Describe(to)
 }
@@ -183,7 +192,7 @@ func (n *mirrorNumbers) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, m := range *list {
 		if lag, err := m.Lag(); err == nil {
-			to <- prometheus.MustNewConstMetric(mirrorLag, prometheus.GaugeValue, float64(lag), m.Name)
+			to <- prometheus.MustNewConstMetric(n.lag, prometheus.GaugeValue, float64(lag), m.Name)
 		}
 	}
 }

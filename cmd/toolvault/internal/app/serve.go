@@ -43,7 +43,7 @@ func (a *App) refusals() func(context.Context, string, *http.Request) {
 	var window time.Time
 	var written, left int
 	return func(ctx context.Context, reason string, r *http.Request) {
-		a.Metrics.refused.WithLabelValues(reason).Inc()
+		a.Metrics.turnedAway(reason)
 		mu.Lock()
 		if now := time.Now(); now.Sub(window) > time.Second {
 			window, written = now, 0

@@ -47,6 +47,7 @@ const (
 
 var (
 	mirrorName  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+	streamKey   = regexp.MustCompile(`^([!-z|~]+|[!-z|~]*\{[!-z|~]+\}[!-z|~]*)$`) // braces are a Cluster's hash tag
 	outcomeName = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,62}$`)
 )
 
@@ -157,16 +158,19 @@ func (r *reader) mirrorName(mirror *Mirror, n *node, at Position, field string) 
 		}
 		mirror.Name, at = s, n.at
 	}
-	for i, other := range r.Audit.Mirrors {
-		if other.Name == mirror.Name {
-			r.fail(at, field, "there are two mirrors with the name %s, the other is audit.mirror[%d]: give each a name", show(mirror.Name), i)
+	for _, other := range r.Audit.Mirrors {
+		switch {
+		case other.Name == mirror.Name:
+			r.fail(at, field, "there are two mirrors with the name %s: give each a name", show(mirror.Name))
+		case other.Kind == MirrorFile && mirror.Kind == MirrorFile && other.Target == mirror.Target:
+			r.fail(at, field, "the mirror %s writes to the same file: give each a file of its own", show(other.Name))
 		}
 	}
 }
 
 func (r *reader) stream(n *node, field string) string {
 	s, ok := r.text(n, field)
-	if ok && (len(s) > 256 || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })) {
+	if ok && (len(s) > 256 || !streamKey.MatchString(s)) {
 		r.fail(n.at, field, `this must be the key of a stream, such as "toolvault:audit"`)
 	}
 	return s
