@@ -64,7 +64,7 @@ func scanSegment(ctx context.Context, dir string, first, from int64, fn func(Raw
 		}
 		// A sealed segment has one checkpoint, its last line, which was checked when it
 		// was sealed: its records need not wait for it.
-		if _, ok := s.(*sealed); ok && len(b.list) >= frameRecords && len(line) > 0 && line[0] == '{' {
+		if _, ok := s.(*sealed); ok && len(b.list) > 0 && len(line) > 0 && line[0] == '{' {
 			if next, err = b.handOut(ctx, next, fn); err != nil {
 				return next, err
 			}

@@ -69,10 +69,11 @@ func (c *passage) charge(ctx context.Context, r Result) {
 
 // overspent is the answer to a call that a limit refuses, or that cannot be counted.
 func (c *passage) overspent(err error) *fault.Error {
+	if err == nil {
+		return nil
+	}
 	var exceeded *limits.ExceededError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &exceeded):
 		c.rule = "limit: " + exceeded.Limit.String()
 		in := int64(math.Ceil(exceeded.In.Seconds()))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
 	"time"
 
 	"toolvault/audit"
@@ -125,6 +126,9 @@ func (a *Anchor) feed(ctx context.Context) error {
 	}
 	if err := a.check(ctx); err != nil {
 		return err
+	}
+	for _, sub := range []string{statesDir, witnessDir} {
+		sweep(filepath.Join(a.o.Dir, sub))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -90,6 +90,21 @@ func plain(name, text string) string {
 	return "— " + name + " " + base64.StdEncoding.EncodeToString(append(raw[:4:4], raw[12:]...)) + "\n"
 }
 
+// What somebody else's witness has signed: litewitness v0.9.0 (filippo.io/torchwood).
+func TestCosignedByLitewitness(t *testing.T) {
+	const key = "witness.example/lite+752cf374+BBVSas3hxXRXNngGcVeNFnJW6ZyGYNAAoWdQsEfXnIp1"
+	const note = `toolvault/vm/bc9bf3f4
+5
+Ccay10hConYZpP1k2aiH/C7L5ubJPx/XDoxpGAVDWis=
+
+— toolvault/vm/bc9bf3f4 3gVG7drEGYy51983MQPciKjDtnzJOsFfvZFhPsFStYc7Mz6iCr4LwxuX30g+m7iSlQd67MA1Tu/az0FyBP+IqAY43Ao=
+— witness.example/lite dSzzdAAAAABrBvN+uHSSTt1+zwBB4uS5nxivagf8wae5D+Y8sjJ/ASKgBGs31L9lhaVEixFz7FVRNnZV5t1w5WzrzdVU1Y75ejYMAA==
+`
+	if at, err := Cosigned([]byte(note), key); err != nil || !at.Equal(time.Date(2026, 11, 25, 14, 41, 2, 0, time.UTC)) {
+		t.Error(at, err)
+	}
+}
+
 // Whatever is not signed over these very bytes is refused.
 func FuzzCosigned(f *testing.F) {
 	const name = "witness.example/w1"

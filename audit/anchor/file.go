@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -185,6 +186,19 @@ func look(dir string) (newest int64, err error) {
 	}
 }
 
+// sweep removes what killed processes have not finished in a folder of our own.
+func sweep(dir string) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return // there is nothing yet
+	}
+	for _, e := range list {
+		if strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), newSuffix) {
+			removeOld(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
 // removeOld removes an unfinished file unless somebody may be at it.
 func removeOld(path string) {
 	if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > time.Minute {
@@ -232,9 +246,7 @@ func writeWhole(dir, name string, content []byte, mode fs.FileMode) (err error) 
 		}
 	}()
 	_, err = f.Write(content)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
+	_ = f.Chmod(mode) // some shares have no modes; whoever owns the disk can change it anyway
 	if err == nil {
 		err = f.Sync()
 	}
@@ -247,8 +259,8 @@ func writeWhole(dir, name string, content []byte, mode fs.FileMode) (err error) 
 	return syncDir(dir)
 }
 
-// syncDir makes the names in a folder durable; on Windows a folder cannot be
-// synced, and need not.
+// syncDir makes the names in a folder durable; on Windows and on some shares a
+// folder cannot be synced, and need not.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -257,5 +269,9 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }

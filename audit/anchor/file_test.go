@@ -184,16 +184,23 @@ func TestPlaceHoldsAnotherHistory(t *testing.T) {
 // What a killed process has left does no harm and does not stay.
 func TestLeftovers(t *testing.T) {
 	log := openLog(t, t.TempDir(), keyOf(1))
-	dir := t.TempDir()
-	old, fresh := filepath.Join(dir, ".5.checkpoint.123.new"), filepath.Join(dir, ".6.checkpoint.456.new")
-	for _, name := range []string{old, fresh} {
-		if err := os.WriteFile(name, []byte("tool"), 0o600); err != nil {
+	dir, states := t.TempDir(), filepath.Join(log.dir, statesDir)
+	if err := os.Mkdir(states, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old, state, fresh := filepath.Join(dir, ".5.checkpoint.123.new"), filepath.Join(states, ".anchor-x.1.new"), filepath.Join(dir, ".6.checkpoint.456.new")
+	for _, name := range []string{old, state, fresh} {
+		err := os.WriteFile(name, []byte("tool"), 0o600)
+		if err == nil && name != fresh {
+			err = os.Chtimes(name, time.Now(), time.Now().Add(-time.Hour))
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chtimes(old, time.Now(), time.Now().Add(-time.Hour)); err != nil {
-		t.Fatal(err)
-	}
+	_, stop := run(t, Options{Dir: log.dir, Name: "anchor-test", Place: &testPlace{}})
+	eventually(t, "it is swept", func() bool { _, err := os.Stat(state); return errors.Is(err, os.ErrNotExist) })
+	stop()
 	if err := NewFile(dir).Put(t.Context(), log.add(2), 0); err != nil {
 		t.Fatal(err)
 	}

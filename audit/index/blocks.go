@@ -32,9 +32,7 @@ func openLibrary(ctx context.Context, dir string, per int64, progress Progress) 
 	}
 	full := l.log.size / per
 	l.shelf = openShelf(dir, per, full > 0)
-	if l.have, err = l.shelf.there(); err != nil {
-		return nil, err
-	}
+	l.have = l.shelf.there()
 	l.shelf.check(l.log, l.have)
 	for n := l.log.oldest / per; n < full; n++ {
 		if !l.have[n] {
@@ -50,19 +48,19 @@ func (l *library) bounds() (first, last int64) {
 }
 
 // get opens a block or builds it.
-func (l *library) get(ctx context.Context, number int64) (*view, error) {
+func (l *library) get(ctx context.Context, number int64, wordless bool) (*view, error) {
 	if l.have[number] {
 		v, err := l.shelf.open(l.log, number)
 		if err == nil || !errors.Is(err, errDamaged) && !errors.Is(err, fs.ErrNotExist) {
 			return v, err
 		}
 	}
-	return l.make(ctx, number)
+	return l.make(ctx, number, wordless)
 }
 
 // make builds a block.
-func (l *library) make(ctx context.Context, number int64) (*view, error) {
-	v, err := l.shelf.build(ctx, l.log, number)
+func (l *library) make(ctx context.Context, number int64, wordless bool) (*view, error) {
+	v, err := l.shelf.build(ctx, l.log, number, wordless)
 	if err == nil && l.shelf.full(l.log, number) && l.progress != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -75,14 +73,14 @@ func (l *library) make(ctx context.Context, number int64) (*view, error) {
 
 // judge has a block looked at; one that turns out to be damaged is built anew.
 func (l *library) judge(ctx context.Context, w *wish, number int64) (*judged, error) {
-	v, err := l.get(ctx, number)
+	v, err := l.get(ctx, number, len(w.words) == 0)
 	if err != nil {
 		return nil, err
 	}
 	j, err := w.judge(v)
 	if errors.Is(err, errDamaged) {
 		_ = v.close()
-		if v, err = l.make(ctx, number); err != nil {
+		if v, err = l.make(ctx, number, len(w.words) == 0); err != nil {
 			return nil, err
 		}
 		j, err = w.judge(v)
@@ -92,6 +90,22 @@ func (l *library) judge(ctx context.Context, w *wish, number int64) (*judged, er
 		return nil, err
 	}
 	return j, nil
+}
+
+// mend reads something of a block and, where that is damaged, builds the block
+// anew, which gives the same, and reads again.
+func (l *library) mend(ctx context.Context, j *judged, read func() error) error {
+	err := read()
+	if !errors.Is(err, errDamaged) {
+		return err
+	}
+	v, err := l.make(ctx, j.number, true)
+	if err != nil {
+		return err
+	}
+	_ = j.view.close()
+	j.view = v
+	return read()
 }
 
 // newest hands out the blocks, newest first, some of them looked at ahead and side

@@ -47,6 +47,7 @@ type builder struct {
 	state            map[uint64]call
 	values           [columns][]uint64 // a value's short hash and the row
 	words            wordSets
+	wordless         bool // nobody will ask for words
 	splitter         words.Splitter
 	row              int               // the one that words go to
 	take             func(word []byte) // adds a word to it
@@ -78,8 +79,9 @@ var errFull = errors.New("that is all of the block")
 
 // read builds a block of so many records from the log, as far as it has records
 // below end.
-func read(ctx context.Context, dir string, number, per, end int64) (*builder, error) {
+func read(ctx context.Context, dir string, number, per, end int64, wordless bool) (*builder, error) {
 	b := newBuilder(number, per)
+	b.wordless = wordless
 	last := min(b.start+per, end) - 1
 	_, err := audit.Scan(ctx, dir, b.start, func(r audit.Raw) error {
 		if r.Index > last {
@@ -104,8 +106,6 @@ type fields struct {
 	call, outcome                  []byte
 	agent, service, tool, event    []byte
 	toolCall, credential, relation []byte
-	user                           []byte
-	body                           []byte
 }
 
 // fieldsOf reads them without decoding the whole.
@@ -136,12 +136,6 @@ func fieldsOf(r audit.Raw) (f fields, ok bool) {
 			f.credential = leaf.Text(m.Value)
 		}
 	}
-	for m := leaf.Of(r.Body); m.Next(); {
-		if string(m.Name) == "user" {
-			f.user = leaf.Text(m.Value)
-		}
-	}
-	f.body = r.Body
 	return f, f.phase != "" && !f.at.IsZero()
 }
 
@@ -195,15 +189,26 @@ func (b *builder) add(r audit.Raw) {
 		b.calls = append(b.calls, callRow{id, row})
 	}
 	b.value(byAgent, f.agent, owner)
-	b.value(byUser, f.user, owner)
 	b.value(byService, f.service, owner)
 	b.value(byTool, f.tool, owner)
 	b.value(byTool, f.event, owner)
 	b.value(byToolCall, f.toolCall, owner)
 	b.value(byCredential, f.credential, owner)
 	b.value(byCorrelation, f.relation, owner)
-	b.row = owner
-	eachSaid(&b.splitter, f.body, b.take)
+	b.body(r.Body, owner)
+}
+
+// body takes in what may be erased.
+func (b *builder) body(body []byte, row int) {
+	b.row = row
+	for m := leaf.Of(body); m.Next(); {
+		if !b.wordless && isSaid(m.Name) {
+			b.splitter.JSON(m.Value, b.take)
+		}
+		if string(m.Name) == "user" {
+			b.value(byUser, leaf.Text(m.Value), row)
+		}
+	}
 }
 
 func (b *builder) time(row int, at time.Time, phase audit.Phase) {
@@ -228,14 +233,13 @@ func (b *builder) value(column int, value []byte, row int) {
 	}
 }
 
-// eachSaid calls fn with the words of a body that Filter.Text looks at.
-func eachSaid(s *words.Splitter, body []byte, fn func(word []byte)) {
-	for m := leaf.Of(body); m.Next(); {
-		switch string(m.Name) {
-		case "user", "arguments", "result", "message", "account_label":
-			s.JSON(m.Value, fn)
-		}
+// isSaid reports whether a member of a body is one that Filter.Text looks at.
+func isSaid(name []byte) bool {
+	switch string(name) {
+	case "user", "arguments", "result", "message", "account_label":
+		return true
 	}
+	return false
 }
 
 // sortedValues are the values of a column, each with its rows in order.

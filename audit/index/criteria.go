@@ -74,13 +74,10 @@ func (w *wish) all() uint64 { return 1<<len(w.criteria) - 1 }
 // judged is what a block says of a wish.
 type judged struct {
 	*view
-	start         int64    // index of its first record
-	entries       *rowSet  // rows that begin an entry and are of the wanted time and place
-	intents       *rowSet  // of the same, the writes, whatever their time
-	fits          []rowSet // by criterion
-	outcomes      pairs
-	takers, loose []callRow
-	tooOld        bool // an entry is older than Query would look
+	rows            // entries are those of the wanted time and place
+	start  int64    // index of its first record
+	fits   []rowSet // by criterion
+	tooOld bool     // an entry is older than Query would look
 }
 
 const clockSlack = time.Hour // as Query has it
@@ -88,18 +85,8 @@ const clockSlack = time.Hour // as Query has it
 // judge looks at a block.
 func (w *wish) judge(v *view) (*judged, error) {
 	j := &judged{view: v, start: v.number * v.per}
-	var open *rowSet
 	var err error
-	if j.entries, j.intents, open, err = v.sets(); err != nil {
-		return nil, err
-	}
-	if j.takers, err = v.crossing(inTakers); err != nil {
-		return nil, err
-	}
-	if j.loose, err = v.crossing(inLoose); err != nil {
-		return nil, err
-	}
-	if j.outcomes, err = v.outcomes(); err != nil {
+	if j.rows, err = v.rows(); err != nil {
 		return nil, err
 	}
 	if !w.Since.IsZero() {
@@ -122,7 +109,7 @@ func (w *wish) judge(v *view) (*judged, error) {
 	for _, c := range w.criteria {
 		var set rowSet
 		if c.open {
-			set.or(open)
+			set.or(j.open)
 		}
 		if err := v.meets(c, &set); err != nil {
 			return nil, err

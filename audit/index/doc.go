@@ -8,8 +8,9 @@
 // The records behind the last full block are read each time. A block has, for each
 // of nine fields, the hashes of the values and in which records they are; which
 // outcome belongs to which intent; the times; and a Bloom filter of the words of
-// every 32 records. It holds no text, but whoever guesses a value can find out
-// whether it is there: so the files go when bodies are erased (Forget).
+// every 32 records, but for the words that nearly all of them have. It holds no
+// text, but whoever guesses a value can find out whether it is there: so the files
+// go when bodies are erased (Forget).
 //
 // # What it promises
 //
@@ -24,9 +25,12 @@
 // 100,000 outcomes that wait for their intents.
 package index
 
+// BlockRecords is how many records a block has.
+const BlockRecords = 1 << 14 // fits 16 bits
+
 const (
-	blockRows = 1 << 14 // records of a block; fits 16 bits
-	groupRows = 32      // records that share a Bloom filter
+	blockRows = BlockRecords
+	groupRows = 32 // records that share a Bloom filter
 	groups    = blockRows / groupRows
 
 	folder  = "index" // in the folder of the log

@@ -31,9 +31,9 @@ func each(ctx context.Context, dir string, per int64, f audit.Filter, progress P
 	if err != nil {
 		return err
 	}
-	w := walk{wish: newWish(f), now: now, fn: fn, records: newRecords(dir, lib.log.size), carried: map[uint64]outcome{}}
+	w := walk{lib: lib, wish: newWish(f), now: now, fn: fn, records: newRecords(dir, lib.log.size), carried: map[uint64]outcome{}}
 	defer w.records.close()
-	err = w.run(ctx, lib)
+	err = w.run(ctx)
 	if errors.Is(err, errEnough) {
 		return nil
 	}
@@ -48,6 +48,7 @@ type outcome struct {
 
 // walk goes through the blocks, newest first.
 type walk struct {
+	lib     *library
 	wish    wish
 	now     time.Time
 	fn      func(audit.Entry) error
@@ -57,8 +58,8 @@ type walk struct {
 	tooOld  bool
 }
 
-func (w *walk) run(ctx context.Context, lib *library) error {
-	for j, err := range lib.newest(ctx, &w.wish) {
+func (w *walk) run(ctx context.Context) error {
+	for j, err := range w.lib.newest(ctx, &w.wish) {
 		if err != nil {
 			return err
 		}
@@ -73,7 +74,7 @@ func (w *walk) run(ctx context.Context, lib *library) error {
 // as a reading backwards would, and hands out what fits.
 func (w *walk) block(ctx context.Context, j *judged) error {
 	w.tooOld = w.tooOld || j.tooOld
-	joined, err := w.join(j)
+	joined, err := w.join(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -89,11 +90,19 @@ func (w *walk) block(ctx context.Context, j *judged) error {
 			set.add(row)
 		}
 	}
+	if set.empty() {
+		return nil
+	}
+	var outcomes pairs
+	err = w.lib.mend(ctx, j, func() (err error) { outcomes, err = j.outcomes(); return err })
+	if err != nil {
+		return err
+	}
 	return w.emit(ctx, &set, func(row int) pair {
 		p := pair{first: j.start + int64(row)}
 		if o, ok := joined[row]; ok {
 			p.outcome = o.index
-		} else if o := j.outcomes.of(row); o >= 0 {
+		} else if o := outcomes.of(row); o >= 0 {
 			p.outcome = j.start + int64(o)
 		}
 		return p
@@ -101,7 +110,7 @@ func (w *walk) block(ctx context.Context, j *judged) error {
 }
 
 // join finds the intents whose outcome is in a later block, by their row.
-func (w *walk) join(j *judged) (map[int]outcome, error) {
+func (w *walk) join(ctx context.Context, j *judged) (map[int]outcome, error) {
 	if len(w.carried) == 0 {
 		return nil, nil
 	}
@@ -119,7 +128,7 @@ func (w *walk) join(j *judged) (map[int]outcome, error) {
 	// in the block.
 	for id := range w.carried {
 		var rows rowSet
-		if err := j.ofCall(id, &rows); err != nil {
+		if err := w.lib.mend(ctx, j, func() error { return j.ofCall(id, &rows) }); err != nil {
 			return nil, err
 		}
 		rows.and(j.intents)

@@ -3,6 +3,7 @@ package index
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"maps"
 	"slices"
 )
 
@@ -18,13 +19,14 @@ const (
 // of each begin (left out where each value has one row), and the rows.
 const (
 	inSets   = iota // three row sets: entries, intents, intents without an outcome here
-	inPairs         // 16 bits of an intent's row, 16 of its outcome's
 	inTakers        // 64 bits of a call id's hash, 16 of a row
 	inLoose
+	inPairs     // 16 bits of an intent's row, 16 of its outcome's
 	inTimes     // 32 bits a row: units after the earliest time
 	inCallKeys  // 64 bits each
 	inCallRows  // 16 bits each
-	inWords     // the slices
+	inCommon    // the words of most groups, 32 bits each, in order
+	inWords     // the slices of the others
 	inColumns   // from here on
 	sections    = inColumns + 3*columns
 	callRowSize = 10
@@ -51,9 +53,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // file is the block as it lies on disk.
 func (b *builder) file() []byte {
+	words := b.words.summary()
 	h := header{
 		number: b.number, per: b.per, first: max(b.first, 0), count: b.count,
-		minTime: b.minTime, maxTime: b.maxTime, minEntry: b.minEntry, slices: b.words.slices(),
+		minTime: b.minTime, maxTime: b.maxTime, minEntry: b.minEntry, slices: words.slices,
 	}
 	copy(h.newest[:], b.newest[:])
 	for b.maxTime > b.minTime && uint64(b.maxTime-b.minTime)>>h.unit > 1<<32-1 {
@@ -66,10 +69,10 @@ func (b *builder) file() []byte {
 		h.section[section] = extent{start, len(data) - start}
 	}
 	put(inSets, b.encodeSets)
-	put(inPairs, b.encodePairs)
 	takers, loose := b.crossing()
 	put(inTakers, func(p []byte) []byte { return encodeCalls(p, takers) })
 	put(inLoose, func(p []byte) []byte { return encodeCalls(p, loose) })
+	put(inPairs, b.encodePairs)
 	put(inTimes, func(p []byte) []byte {
 		for row := range blockRows {
 			p = binary.LittleEndian.AppendUint32(p, uint32(uint64(max(b.times[row]-b.minTime, 0))>>h.unit))
@@ -94,7 +97,13 @@ func (b *builder) file() []byte {
 			put(inColumns+3*c+i, func(p []byte) []byte { return append(p, part...) })
 		}
 	}
-	put(inWords, func(p []byte) []byte { return b.words.encode(p, h.number, h.slices) })
+	put(inCommon, func(p []byte) []byte {
+		for _, word := range slices.Sorted(maps.Keys(words.common)) {
+			p = binary.LittleEndian.AppendUint32(p, word)
+		}
+		return p
+	})
+	put(inWords, func(p []byte) []byte { return b.words.encode(p, h.number, words) })
 	return h.around(data)
 }
 

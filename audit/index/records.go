@@ -165,15 +165,20 @@ func (r *records) says(first, outcome audit.Raw, wanted []string) bool {
 	}
 	missing := len(wanted)
 	found := make([]bool, len(wanted))
-	for _, body := range [...][]byte{first.Body, outcome.Body} {
-		eachSaid(&r.splitter, body, func(word []byte) {
-			for i, w := range wanted {
-				if !found[i] && string(word) == w {
-					found[i] = true
-					missing--
-				}
+	take := func(word []byte) {
+		for i, w := range wanted {
+			if !found[i] && string(word) == w {
+				found[i] = true
+				missing--
 			}
-		})
+		}
+	}
+	for _, body := range [...][]byte{first.Body, outcome.Body} {
+		for m := leaf.Of(body); missing > 0 && m.Next(); {
+			if isSaid(m.Name) {
+				r.splitter.JSON(m.Value, take)
+			}
+		}
 	}
 	return missing == 0
 }

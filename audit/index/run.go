@@ -24,7 +24,7 @@ func build(ctx context.Context, dir string, per int64, workers int, progress Pro
 	g.SetLimit(workers)
 	for n, _ := lib.bounds(); lib.shelf.full(lib.log, n) && building.Err() == nil; n++ {
 		g.Go(func() error {
-			v, err := lib.get(building, n)
+			v, err := lib.get(building, n, false)
 			if err != nil {
 				return err
 			}
@@ -45,13 +45,21 @@ func build(ctx context.Context, dir string, per int64, workers int, progress Pro
 // block when it is full, in one goroutine, so that the processor is left to
 // others. Of several processes one does it.
 func Run(ctx context.Context, dir string) error {
-	at := int64(-1) // block of the last record that was seen
-	return audit.Subscription{Dir: dir, Name: folder, Start: -1}.Run(ctx, func(ctx context.Context, list []audit.Raw) error {
-		next := (list[len(list)-1].Index + 1) / blockRows
+	return run(ctx, dir, blockRows)
+}
+
+func run(ctx context.Context, dir string, per int64) error {
+	at := int64(-1) // block of the record that comes next
+	err := audit.Subscription{Dir: dir, Name: folder, Start: -1}.Run(ctx, func(ctx context.Context, list []audit.Raw) error {
+		next := (list[len(list)-1].Index + 1) / per
 		if next == at {
 			return nil
 		}
 		at = next
-		return build(ctx, dir, blockRows, 1, nil)
+		return build(ctx, dir, per, 1, nil)
 	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }

@@ -60,12 +60,13 @@ func blockNumber(name string) (int64, bool) {
 
 // there lists the numbers of the blocks on the shelf, and removes those of other
 // versions.
-func (s *shelf) there() (map[int64]bool, error) {
-	names, err := os.ReadDir(s.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("audit index: %w", err)
-	}
+func (s *shelf) there() map[int64]bool {
 	have := map[int64]bool{}
+	names, err := os.ReadDir(s.dir)
+	if err != nil {
+		s.keeps = false
+		return have
+	}
 	for _, e := range names {
 		n, ok := blockNumber(e.Name())
 		switch {
@@ -75,7 +76,7 @@ func (s *shelf) there() (map[int64]bool, error) {
 			_ = os.Remove(filepath.Join(s.dir, e.Name()))
 		}
 	}
-	return have, nil
+	return have
 }
 
 // extentOf is what of a log there is: its records from oldest to the one before
@@ -113,19 +114,19 @@ func (s *shelf) open(l extentOf, number int64) (*view, error) {
 }
 
 // build reads a block from the log and, where it is full, puts it on the shelf.
-func (s *shelf) build(ctx context.Context, l extentOf, number int64) (*view, error) {
+// One that is not is without words, if so wished.
+func (s *shelf) build(ctx context.Context, l extentOf, number int64, wordless bool) (*view, error) {
+	full := s.full(l, number)
 	for {
 		generation, err := s.generation()
-		if err != nil {
-			return nil, err
-		}
-		b, err := read(ctx, s.log, number, s.per, l.size)
+		keeps := s.keeps && full && err == nil
+		b, err := read(ctx, s.log, number, s.per, l.size, wordless && !full)
 		if err != nil {
 			return nil, err
 		}
 		data := b.file()
 		_, count := s.wanted(l, number)
-		if s.keeps && s.full(l, number) && b.count == count {
+		if keeps && b.count == count {
 			if err := s.put(number, data, generation); errors.Is(err, errForgotten) {
 				continue
 			}

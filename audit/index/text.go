@@ -6,9 +6,10 @@ import "slices"
 // groups. So a word is looked for by reading a few slices, for all groups at once.
 const (
 	sliceBytes   = groups / 8
-	bitsPerWord  = 20
-	wordHashes   = 8 // with 20 bits for a word one in some 7,000 groups is looked at in vain
+	bitsPerWord  = 24
+	wordHashes   = 8 // with 24 bits for a word one in some 20,000 groups is looked at in vain
 	minSlices    = 512
+	maxCommon    = 1 << 12
 	maxSlices    = 1 << 18 // 16 MiB
 	maxWords     = 1 << 24 // of a block that are held at once: 64 MiB, with long results only
 	crowdedWords = 1 << 16 // of a group: more is no use
@@ -59,37 +60,69 @@ func (w *wordSets) distinct(group int) {
 	w.of[group] = slices.Compact(w.of[group])
 }
 
-// slices returns how many the block needs, from the words of some of its groups.
-func (w *wordSets) slices() int {
+// summary is what the block's filters are made with.
+type summary struct {
+	slices int
+	common map[uint32]bool // words of most groups: they stand for themselves, not in the filters
+}
+
+// summary looks at some of the groups. Names of members and the like are in nearly
+// all of them: to ask the filters for such a word is no use, and without them
+// there is more room for the others.
+func (w *wordSets) summary() summary {
+	s := summary{slices: minSlices, common: map[uint32]bool{}}
+	count := map[uint32]int{}
 	words, looked := 0, 0
 	for g := 0; g < groups; g += 8 {
-		if len(w.of[g]) > 0 {
-			w.distinct(g)
-			words += len(w.of[g])
-			looked++
+		if len(w.of[g]) == 0 {
+			continue
+		}
+		w.distinct(g)
+		words += len(w.of[g])
+		looked++
+		for _, word := range w.of[g] {
+			count[word]++
 		}
 	}
-	if looked == 0 {
-		return minSlices
+	if looked < 8 {
+		if looked > 0 {
+			s.slices = max(words/looked*bitsPerWord, minSlices)
+		}
+		s.slices = min(s.slices, maxSlices)
+		return s
 	}
-	return min(max(words/looked*bitsPerWord, minSlices), maxSlices)
+	for word, n := range count {
+		if n*4 >= looked*3 && len(s.common) < maxCommon {
+			s.common[word] = true
+			words -= n
+		}
+	}
+	s.slices = min(max(words/looked*bitsPerWord, minSlices), maxSlices)
+	return s
 }
 
 // encode appends the slices.
-func (w *wordSets) encode(b []byte, block int64, n int) []byte {
+func (w *wordSets) encode(b []byte, block int64, s summary) []byte {
 	start := len(b)
-	b = append(b, make([]byte, n*sliceBytes)...)
+	b = append(b, make([]byte, s.slices*sliceBytes)...)
 	out := b[start:]
+	var maybe [1 << 16 / 64]uint64 // common words by 16 of their bits
+	for word := range s.common {
+		maybe[uint16(word)/64] |= 1 << (word % 64)
+	}
 	for g := range w.of {
 		at, bit := g/8, byte(1)<<(g%8)
 		if w.full[g] {
-			for i := range n {
+			for i := range s.slices {
 				out[i*sliceBytes+at] |= bit
 			}
 			continue
 		}
 		for _, word := range w.of[g] {
-			for _, slice := range slicesOf(word, block, n) {
+			if maybe[uint16(word)/64]>>(word%64)&1 != 0 && s.common[word] {
+				continue
+			}
+			for _, slice := range slicesOf(word, block, s.slices) {
 				out[slice*sliceBytes+at] |= bit
 			}
 		}

@@ -98,6 +98,8 @@ func (h *header) sound() bool {
 			step = 4
 		case i == inTakers || i == inLoose:
 			step = callRowSize
+		case i == inCommon:
+			step = 4
 		case i == inCallKeys:
 			step = 8
 		case i == inCallRows || i >= inColumns && (i-inColumns)%3 == 2:
@@ -119,10 +121,13 @@ func (v *view) read(section, off, size int) ([]byte, error) {
 	if off < 0 || size < 0 || off > s.size || size > s.size-off {
 		return nil, errDamaged
 	}
+	return v.readAt(s.off+off, size)
+}
+
+func (v *view) readAt(off, size int) ([]byte, error) {
 	if size == 0 {
 		return nil, nil
 	}
-	off += s.off
 	first, last := off/pageSize, (off+size-1)/pageSize
 	n := (last + 1 - first) * pageSize
 	if cap(v.buf) < n {
@@ -150,25 +155,34 @@ func (v *view) read(section, off, size int) ([]byte, error) {
 
 func (v *view) all(section int) ([]byte, error) { return v.read(section, 0, v.section[section].size) }
 
-// sets reads the three row sets.
-func (v *view) sets() (entries, intents, open *rowSet, err error) {
-	b, err := v.all(inSets)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	entries, intents, open = new(rowSet), new(rowSet), new(rowSet)
-	entries.decode(b)
-	intents.decode(b[rowSetBytes:])
-	open.decode(b[2*rowSetBytes:])
-	return entries, intents, open, nil
+// rows are what a query wants to know of every block.
+type rows struct {
+	entries, intents, open *rowSet
+	takers, loose          []callRow // sorted by the call
 }
 
-// crossing reads the takers or the loose.
-func (v *view) crossing(section int) ([]callRow, error) {
-	b, err := v.all(section)
-	if err != nil {
-		return nil, err
+// rows reads them: they stand together.
+func (v *view) rows() (r rows, err error) {
+	sets, takers, loose := v.section[inSets], v.section[inTakers], v.section[inLoose]
+	if takers.off != sets.off+sets.size || loose.off != takers.off+takers.size {
+		return r, errDamaged
 	}
+	b, err := v.readAt(sets.off, sets.size+takers.size+loose.size)
+	if err != nil {
+		return r, err
+	}
+	r.entries, r.intents, r.open = new(rowSet), new(rowSet), new(rowSet)
+	for i, s := range []*rowSet{r.entries, r.intents, r.open} {
+		s.decode(b[i*rowSetBytes:])
+	}
+	b = b[sets.size:]
+	if r.takers, err = decodeCalls(b[:takers.size]); err == nil {
+		r.loose, err = decodeCalls(b[takers.size:])
+	}
+	return r, err
+}
+
+func decodeCalls(b []byte) ([]callRow, error) {
 	list := make([]callRow, 0, len(b)/callRowSize)
 	for ; len(b) > 0; b = b[callRowSize:] {
 		c := callRow{binary.LittleEndian.Uint64(b), int(binary.LittleEndian.Uint16(b[8:]))}
@@ -313,6 +327,16 @@ func (v *view) search(section, width, n int, key uint64) (int, error) {
 
 // saying adds the rows of the groups that may have a word.
 func (v *view) saying(word uint32, to *rowSet) error {
+	common, err := v.all(inCommon)
+	if err != nil {
+		return err
+	}
+	for ; len(common) > 0; common = common[4:] {
+		if binary.LittleEndian.Uint32(common) == word {
+			to.fill(0, blockRows)
+			return nil
+		}
+	}
 	var found [sliceBytes]byte
 	for i := range found {
 		found[i] = 0xff

@@ -1,8 +1,11 @@
 package many
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"toolvault/audit"
@@ -37,6 +40,8 @@ func Oldest(ctx context.Context, dir string, f audit.Filter, progress func(done,
 		return err
 	}
 	o := ordered{filter: f, fn: fn, now: time.Now(), open: map[string]*place{}}
+	f.Limit = 0
+	o.all = f == audit.Filter{}
 	_, err = audit.Scan(ctx, dir, from, func(r audit.Raw) error {
 		if r.Index >= size {
 			return errEnd
@@ -73,6 +78,7 @@ type place struct {
 
 type ordered struct {
 	filter  audit.Filter
+	all     bool // whatever there is
 	fn      func(audit.Entry) error
 	now     time.Time
 	queue   []*place          // in order; the first is a write that has not ended
@@ -150,12 +156,14 @@ func lastMoment(g glance) time.Time {
 
 // add gives what is not a write that has begun its place behind what waits.
 func (o *ordered) add(r audit.Raw) error {
-	e, ok := o.join(r, audit.Raw{})
-	switch {
-	case !ok:
-		return nil
-	case len(o.queue) == 0:
-		return o.give(e)
+	if len(o.queue) == 0 || !o.all {
+		e, ok := o.join(r, audit.Raw{})
+		switch {
+		case !ok:
+			return nil
+		case len(o.queue) == 0:
+			return o.give(e)
+		}
 	}
 	o.queue = append(o.queue, &place{raw: r.Clone(), ended: true, bytes: len(r.Leaf) + len(r.Body)})
 	o.waiting += len(r.Leaf) + len(r.Body)
@@ -167,7 +175,7 @@ func (o *ordered) close(p *place, outcome audit.Raw) error {
 	p.ended = true
 	if p.parted || o.queue[0] == p {
 		p.outcome = outcome // lent, and shown at once
-	} else if _, ok := o.join(p.raw, outcome); ok {
+	} else if o.all || o.fits(p.raw, outcome) {
 		p.outcome = outcome.Clone()
 	} else {
 		p.shown = true
@@ -176,6 +184,11 @@ func (o *ordered) close(p *place, outcome audit.Raw) error {
 		return o.show(p)
 	}
 	return o.flush()
+}
+
+func (o *ordered) fits(r, outcome audit.Raw) bool {
+	_, ok := o.join(r, outcome)
+	return ok
 }
 
 // join makes an entry; ok is false for what the filter does not select, and for
@@ -230,19 +243,31 @@ func (o *ordered) give(e audit.Entry) error {
 // expire ends the writes that can have no outcome any more, by the time of the
 // records.
 func (o *ordered) expire(now time.Time) error {
+	var ids []string
 	for id, p := range o.open {
 		if now.After(p.until) {
-			delete(o.open, id)
-			if err := o.close(p, audit.Raw{}); err != nil {
-				return err
-			}
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range o.inOrder(ids) {
+		p := o.open[id]
+		delete(o.open, id)
+		if err := o.close(p, audit.Raw{}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// inOrder sorts ids of open writes by their places in the log.
+func (o *ordered) inOrder(ids []string) []string {
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(o.open[a].raw.Index, o.open[b].raw.Index) })
+	return ids
+}
+
 // end shows what has no outcome.
 func (o *ordered) end() error {
+	left := o.inOrder(slices.Collect(maps.Keys(o.open)))
 	for len(o.queue) > 0 {
 		p := o.queue[0]
 		p.ended, p.parted = true, true
@@ -251,8 +276,8 @@ func (o *ordered) end() error {
 			return err
 		}
 	}
-	for _, p := range o.open { // those that have left the queue; without an order among them
-		if err := o.show(p); err != nil {
+	for _, id := range left { // those that have left the queue
+		if err := o.show(o.open[id]); err != nil {
 			return err
 		}
 	}

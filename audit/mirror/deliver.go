@@ -116,10 +116,11 @@ func (m *Mirror) takesOthers(ctx context.Context) bool {
 	return true
 }
 
-// refuse tells of records that are passed over; r is the record where it is one.
+// refuse tells of records that are passed over, by the place or because they are not
+// there any more; r is the record where it is one.
 func (m *Mirror) refuse(ctx context.Context, what Refusal, r *Record) error {
-	m.outage.logger.Error("the mirror has refused records for good: they are passed over", "first", what.First, "last", what.End-1, "records", what.Count, "error", what.Reason)
-	if m.Refused == nil || r != nil && r.Event == EventRefused {
+	m.outage.logger.Error("records are passed over: the mirror does not get them", "first", what.First, "last", what.End-1, "records", what.Count, "error", what.Reason)
+	if m.Refused == nil || r != nil && isRefusal(r) {
 		return nil
 	}
 	for try := 0; ; try++ {
@@ -135,6 +136,11 @@ func (m *Mirror) refuse(ctx context.Context, what Refusal, r *Record) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+func isRefusal(r *Record) bool {
+	rec, err := r.Decode()
+	return err == nil && rec.Event == EventRefused
 }
 
 // attempt is one Send. A sink that does not keep to its context, such as a file on a

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// File appends records to a file, one a line as Encode has them, for a log shipper
+// File appends records to a file, one a line as NewRecord makes them, for a log shipper
 // to follow. A lot is acknowledged when the disk has it.
 //
 // When the file has reached a size it is renamed to PATH.1, that to PATH.2 and so

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"toolvault/audit"
 	"toolvault/audit/mirror"
 )
 
@@ -124,7 +123,7 @@ func TestFileAfterACrash(t *testing.T) {
 func lotOf(ids []string, texts map[string]string, begin, end int) mirror.Lot {
 	lot := mirror.Lot{Log: logName, First: int64(begin), End: int64(end)}
 	for i := begin; i < end; i++ {
-		lot.Records = append(lot.Records, mirror.Record{Record: audit.Record{Index: int64(i)}, ID: ids[i], JSON: []byte(texts[ids[i]])})
+		lot.Records = append(lot.Records, mirror.Record{Index: int64(i), ID: ids[i], JSON: []byte(texts[ids[i]])})
 	}
 	return lot
 }

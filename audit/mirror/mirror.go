@@ -92,7 +92,8 @@ type Options struct {
 type Mirror struct {
 	Options
 	subscription audit.Subscription
-	sink         Sink // nil: not open
+	sink         Sink  // nil: not open
+	next         int64 // index that must come next; negative: the bookmark says
 	outage       outage
 	most         int     // records of a lot, since a larger one was too large; 0: any
 	taken        int     // lots in a row since then
@@ -142,6 +143,7 @@ func Backoff(try int) time.Duration {
 func (m *Mirror) Run(ctx context.Context) error {
 	defer m.close()
 	for try := 0; ; try++ {
+		m.next = -1
 		err := m.subscription.Run(ctx, m.take)
 		if ctx.Err() != nil {
 			return nil
@@ -172,10 +174,14 @@ func (m *Mirror) Lag() (int64, error) {
 // take delivers what the subscription hands out. It returns only when all of it
 // is where it belongs, or the context has ended.
 func (m *Mirror) take(ctx context.Context, list []audit.Raw) error {
+	if err := m.gap(ctx, list[0].Index); err != nil {
+		return err
+	}
 	lot, err := m.lot(ctx, list)
 	if err != nil {
 		return err
 	}
+	m.next = lot.End
 	for try := 0; ; try++ {
 		err := m.deliver(ctx, lot)
 		var behind *Behind
@@ -193,6 +199,18 @@ func (m *Mirror) take(ctx context.Context, list []audit.Raw) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// gap tells of records that were moved out of the log before they were sent. For a
+// mirror that begins there is none: it is sent what is there.
+func (m *Mirror) gap(ctx context.Context, first int64) error {
+	if m.next < 0 {
+		m.next, _ = m.subscription.Position() // 0 where it cannot be read
+	}
+	if m.next <= 0 || first <= m.next {
+		return nil
+	}
+	return m.refuse(ctx, Refusal{m.Name, m.next, first, first - m.next, errors.New("they were moved out of the log before they were sent")}, nil)
 }
 
 // catchUp sends again what a place has lost. Should it lose more meanwhile, take

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -32,10 +33,10 @@ func TestEverythingArrives(t *testing.T) {
 }
 
 // A record is sent as the program prints it, with where it is from.
-func TestEncode(t *testing.T) {
+func TestRecord(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir)
-	add(t, l, call(1), call(2))
+	add(t, l, call(1), call(2), audit.Record{Phase: audit.PhaseEvent, Event: "e"}, audit.Record{Phase: audit.PhaseEvent, Message: `,"body":"`})
 	if err := l.Erase(t.Context(), audit.Erasure{Spans: []audit.Span{{First: 1, End: 2}}, Event: audit.EventErased, Admin: "root"}); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,9 @@ func TestEncode(t *testing.T) {
 	for i, want := range []map[string]any{
 		{"id": logName + ":0", "log": logName, "index": 0.0, "user": "ada@acme.example", "arguments": map[string]any{"channel": "#support-updates", "text": "<hello> 1"}},
 		{"id": logName + ":1", "erased": true, "user": nil, "arguments": nil, "agent": "support-agent-1"},
-		{"id": logName + ":2", "event": audit.EventErased, "admin": "root", "spans": []any{map[string]any{"first": 1.0, "end": 2.0}}},
+		{"event": "e", "message": nil},
+		{"message": `,"body":"`},
+		{"id": logName + ":4", "event": audit.EventErased, "admin": "root", "spans": []any{map[string]any{"first": 1.0, "end": 2.0}}},
 	} {
 		var got map[string]any
 		if err := json.Unmarshal([]byte(texts[ids[i]]), &got); err != nil {
@@ -54,15 +57,69 @@ func TestEncode(t *testing.T) {
 				t.Errorf("record %d: %s is %s instead of %s", i, name, a, b)
 			}
 		}
-		for _, name := range []string{"salt", "body"} {
-			if _, ok := got[name]; ok {
-				t.Errorf("record %d has a %s", i, name)
-			}
-		}
 	}
 	if !strings.Contains(texts[ids[0]], "<hello>") {
 		t.Errorf("it was escaped: %s", texts[ids[0]])
 	}
+	for _, dir := range []string{dir, filled(t, 500)} {
+		_, err := audit.Scan(t.Context(), dir, 0, func(raw audit.Raw) error {
+			r, err := mirror.NewRecord("a log+of \"others\"", raw)
+			if err != nil {
+				return err
+			}
+			rec, err := r.Decode()
+			if err != nil {
+				return err
+			}
+			same(t, r.JSON, "a log+of \"others\"", rec)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// same holds what is sent against the members of the decoded record: no other, and
+// none left out.
+func same(t *testing.T, text []byte, log string, rec audit.Record) {
+	t.Helper()
+	var got, want map[string]any
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	if err := json.Unmarshal([]byte(mustJSON(t, rec)), &want); err != nil {
+		t.Fatal(err)
+	}
+	want["id"], want["log"] = mirror.ID(log, rec.Index), log
+	if a, b := mustJSON(t, got), mustJSON(t, want); a != b {
+		t.Errorf("sent is\n%s\nand should be\n%s", a, b)
+	}
+}
+
+// Whatever stands in the log, what is sent is one object on one line, or nothing.
+func FuzzRecord(f *testing.F) {
+	commitment := `,"body":"` + strings.Repeat("A", 43) + `="}`
+	for _, seed := range [][2]string{
+		{`{"index":1,"phase":"call"}`, ""}, {`{"index":1` + commitment, `{"salt":"AA","user":"ada"}`}, {`{"index":1` + commitment, `{"salt":"AA"}`},
+		{`{"index":1` + commitment, ""}, {`{"index":1,"x":{"y":1` + commitment + "}", `{"salt":"A\"","user":1}`}, {`{"a":1}`, `{"b":2}`}, {`{}`, `{}`}, {``, ` `},
+		{`{"index":1,"phase":7}`, ""}, {"{\n\"index\":1}", ""},
+	} {
+		f.Add([]byte(seed[0]), []byte(seed[1]))
+	}
+	f.Fuzz(func(t *testing.T, leaf, body []byte) {
+		if len(body) == 0 {
+			body = nil
+		}
+		r, err := mirror.NewRecord(logName, audit.Raw{Index: 7, Leaf: leaf, Body: body})
+		if err != nil {
+			return
+		}
+		var got struct{ ID, Log string }
+		if err := json.Unmarshal(r.JSON, &got); err != nil || bytes.ContainsRune(r.JSON, '\n') || !bytes.HasPrefix(r.JSON, []byte(`{"id":"`+logName+`:7","log":"`+logName+`"`)) {
+			t.Errorf("%s and %s became %s: %v", leaf, body, r.JSON, err)
+		}
+	})
 }
 
 func mustJSON(t *testing.T, v any) string {
@@ -350,5 +407,43 @@ func TestRefusedRefusals(t *testing.T) {
 	caughtUp(t, m)
 	if l.Size() != 3 || r.len() != 1 {
 		t.Errorf("%d records in the log, %d arrived", l.Size(), r.len())
+	}
+}
+
+// Records that were moved to an archive before they were sent are told of; a mirror
+// that begins after that is sent what is there.
+func TestMovedAwayUnsent(t *testing.T) {
+	dir := filled(t, 100)
+	r := newReceiver(t)
+	m, stop := start(t, options(dir, "hook", hook(r.URL)))
+	caughtUp(t, m)
+	stop()
+	l := open(t, dir)
+	size := l.Size()
+	for i := range 400 { // several segments
+		big := call(i)
+		big.Arguments = json.RawMessage(`"` + strings.Repeat("x", 250_000) + `"`)
+		add(t, l, big)
+	}
+	moved, err := l.Archive(t.Context(), t.TempDir(), time.Now().Add(time.Hour), "root")
+	if err != nil || moved.First != 0 || moved.End <= size {
+		t.Fatalf("moved %v: %v", moved, err)
+	}
+	var told []mirror.Refusal
+	o := options(dir, "hook", hook(r.URL))
+	o.Refused = func(_ context.Context, what mirror.Refusal) error { told = append(told, what); return nil }
+	m, stop = start(t, o)
+	caughtUp(t, m)
+	stop()
+	if len(told) != 1 || told[0].First != size || told[0].End != moved.End || told[0].Count != moved.End-size {
+		t.Errorf("told of %+v, %d to %d were moved", told, size, moved.End)
+	}
+	told = nil
+	o.Name = "new"
+	m, stop = start(t, o)
+	caughtUp(t, m)
+	stop()
+	if len(told) > 0 {
+		t.Errorf("told of %+v", told)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // Redis adds records to a stream. An entry has the fields
 //
 //	id      the record's id
-//	record  the record, as Encode has it
+//	record  the record, as NewRecord makes it
 //
 // The ids of the entries are the server's own: several logs feed one stream, and a
 // stream takes an id only above all it has, so an id made of a record's time would

@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"toolvault/audit"
 	"toolvault/audit/mirror"
 	"toolvault/vault/store"
 	"toolvault/vault/store/storetest"
@@ -283,11 +283,17 @@ func TestRedisTwoMirrorsOfALog(t *testing.T) {
 // A Cluster keeps the stream and what is beside it in one slot.
 func TestRedisCluster(t *testing.T) {
 	cluster := storetest.StartCluster(t)
+	for _, node := range cluster.Nodes {
+		if err := node.Client(t).Do(t.Context(), append(documented(t), "+cluster|slots", "~acme*")...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	url := strings.Replace(cluster.URL, "://", "://mirror:hunter2@", 1)
 	for _, stream := range []string{"", "acme{audit}"} {
 		t.Run(stream, func(t *testing.T) {
 			dir := filled(t, 100)
 			m, stop := start(t, options(dir, "redis", func() (mirror.Sink, error) {
-				client, where, err := store.RedisClient(cluster.URL)
+				client, where, err := store.RedisClient(url)
 				return mirror.NewRedis(mirror.RedisOptions{Client: client, Where: where, Dir: dir, Stream: stream}), err
 			}))
 			caughtUp(t, m)
@@ -332,11 +338,7 @@ func TestRedisRights(t *testing.T) {
 		t.Skip("SKIPPED: there is no redis-server on the path, so nothing was shown about its users")
 	}
 	c := server.Client(t)
-	rule := strings.Fields("ACL SETUSER mirror on >hunter2 resetkeys ~toolvault:audit ~{toolvault:audit}:at resetchannels -@all +hget +hset +xadd +evalsha +eval")
-	args := make([]any, len(rule))
-	for i := range rule {
-		args[i] = rule[i]
-	}
+	args := documented(t)
 	if err := c.Do(t.Context(), args...).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -372,6 +374,24 @@ func TestRedisRights(t *testing.T) {
 	}
 }
 
+// documented is the rule of the page: what an admin pastes is what is tested here.
+func documented(t *testing.T) (args []any) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/audit-mirrors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rule, _ := strings.Cut(string(page), "ACL SETUSER mirror")
+	rule, _, ok := strings.Cut("ACL SETUSER mirror"+rule, "\n")
+	if !ok || !strings.Contains(rule, ">PASSWORD") {
+		t.Fatal("the page has no ACL rule")
+	}
+	for _, word := range strings.Fields(strings.Replace(rule, "PASSWORD", "hunter2", 1)) {
+		args = append(args, word)
+	}
+	return args
+}
+
 // What the hash holds is not to be trusted: no content of it loses a record.
 func FuzzRedisPosition(f *testing.F) {
 	for _, s := range []string{"", " ", "5", "5 x", "-1 x", "0 ", "99999999999999999999 x", "3 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\x00"} {
@@ -389,7 +409,7 @@ func FuzzRedisPosition(f *testing.F) {
 	ids, texts := should(f, dir)
 	lot := mirror.Lot{Log: logName, First: 0, End: 5, Mark: mirror.Digest{1}}
 	for i, id := range ids {
-		lot.Records = append(lot.Records, mirror.Record{ID: id, JSON: []byte(texts[id]), Record: audit.Record{Index: int64(i)}})
+		lot.Records = append(lot.Records, mirror.Record{ID: id, JSON: []byte(texts[id]), Index: int64(i)})
 	}
 	f.Fuzz(func(t *testing.T, at string) {
 		c.Del(t.Context(), redisKey)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Webhook posts records as a JSON array, in order, each as Encode has it.
+// Webhook posts records as a JSON array, in order, each as NewRecord makes it.
 //
 // The message's id, which travels as Webhook-Id and is the key of idempotency of
 // standard-webhooks.com, is made of what is in it: the same lot has the same one

@@ -64,12 +64,8 @@ func should(t testing.TB, dir string) (ids []string, texts map[string]string) {
 	t.Helper()
 	texts = map[string]string{}
 	_, err := audit.Scan(context.Background(), dir, 0, func(raw audit.Raw) error {
-		r, err := raw.Record()
-		if err != nil {
-			return err
-		}
-		text, err := mirror.Encode(logName, r)
-		ids, texts[mirror.ID(logName, r.Index)] = append(ids, mirror.ID(logName, r.Index)), string(text)
+		r, err := mirror.NewRecord(logName, raw)
+		ids, texts[r.ID] = append(ids, r.ID), string(r.JSON)
 		return err
 	})
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Bounds on what is kept. At a bound the one that was seen least lately gives way
+// Bounds on what is kept. At a bound those that were seen least lately give way
 // for agents, credentials, services and addresses; of what an agent has used
 // nothing is forgotten, and the rule says nothing of what is new any more.
 const (

@@ -48,6 +48,43 @@ func (w *world) inject() {
 		burst(c.id, at, c.n, c.in, nil)
 		label(RuleSpike, at, c.in, agent(c.id), fmt.Sprintf("%s makes %d calls", c.id, c.n), RuleVolume)
 	}
+	// What hides in what is normal.
+	faint := func() { w.labels[len(w.labels)-1].faint = true }
+	for _, c := range []struct {
+		id   string
+		day  int
+		hour float64
+		n    int
+	}{{"support-1", 37, 11, 60}, {"sales-1", 44, 18, 45}, {"always", 50, 12, 40}} {
+		at := shake(c.day, c.hour)
+		burst(c.id, at, c.n, 40*time.Minute, nil)
+		label(RuleSpike, at, 40*time.Minute, agent(c.id), fmt.Sprintf("%s makes %d calls more", c.id, c.n))
+		faint()
+	}
+	for _, c := range []struct {
+		id   string
+		day  int
+		hour float64
+	}{{"support-2", 43, 2}, {"sales-1", 51, 4}} {
+		at := shake(c.day, c.hour)
+		burst(c.id, at, 4, 30*time.Minute, nil)
+		label(RuleHours, at, 30*time.Minute, agent(c.id), c.id+" makes four calls at night")
+		faint()
+	}
+	for _, c := range []struct {
+		id   string
+		day  int
+		hour float64
+	}{{"support-1", 51, 14}, {"waves", 38, 10}} {
+		at := shake(c.day, c.hour)
+		p := people[c.id]
+		p.tools = p.tools[:1]
+		for i := range 100 {
+			w.call(p, at.Add(time.Duration(i)*20*time.Second), func(r *audit.Record) { r.Outcome, r.ResultBytes = "ok", 75_000 })
+		}
+		label(RuleVolume, at, 40*time.Minute, agent(c.id), c.id+" reads 7.5 MB more")
+		faint()
+	}
 	// Outside the hours: somebody else has the token.
 	for _, c := range []struct {
 		id   string
@@ -105,6 +142,9 @@ func (w *world) inject() {
 			r.Service, r.CredentialID, r.Tool, r.Outcome, r.ResultBytes, r.UpstreamStatus, r.Arguments, r.Write = c.service, c.service+"/"+c.id, c.service+"_x", "credential_invalid", 0, 401, nil, false
 		})
 		label(RuleAuth, at, c.last, held(c.service+"/"+c.id), "a credential is refused: "+c.service+"/"+c.id)
+		if c.last > time.Hour {
+			faint()
+		}
 	}
 	// Sign-ins: one address, and one person from many.
 	for i, day := range []int{30, 41, 53} {

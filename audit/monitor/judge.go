@@ -2,6 +2,9 @@ package monitor
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"toolvault/audit"
@@ -181,13 +184,13 @@ func (j *Judge) agent(s *seen) *agent {
 	return a
 }
 
-// dropOldest makes room by forgetting what was seen least lately.
+// dropOldest makes room by forgetting what was seen least lately: an eighth at once, so
+// that names that never end do not have all of them compared for each.
 func dropOldest[T any](m map[string]T, last func(T) int64) {
-	oldest, at := "", int64(0)
-	for key, x := range m {
-		if l := last(x); oldest == "" || l < at || l == at && key < oldest {
-			oldest, at = key, l
-		}
+	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		return cmp.Or(cmp.Compare(last(m[a]), last(m[b])), cmp.Compare(a, b))
+	})
+	for _, key := range keys[:len(keys)/8+1] {
+		delete(m, key)
 	}
-	delete(m, oldest)
 }

@@ -304,10 +304,9 @@ func TestRestart(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	next := 5000
 	for i, r := range m.list {
-		want := fmt.Sprintf("%+v", whole.Observe(r))
-		got := fmt.Sprintf("%+v", parted.Observe(r))
-		if want != got {
-			t.Fatalf("record %d:\n%s\n%s", i, want, got)
+		want, got := whole.Observe(r), parted.Observe(r)
+		if len(want) != len(got) || len(want) > 0 && mustJSON(t, want) != mustJSON(t, got) {
+			t.Fatalf("record %d:\n%+v\n%+v", i, want, got)
 		}
 		if i < next {
 			continue
@@ -457,5 +456,41 @@ func TestWhatIsErasedIsErasedHereToo(t *testing.T) {
 	b.Apply(rawOf(t, audit.Record{Index: 9, Time: monday, Phase: audit.PhaseEvent, Event: audit.EventErased, Spans: []audit.Span{{First: 7, End: 8}}}))
 	if text := mustJSON(t, b); strings.Contains(text, "secret") || strings.Contains(text, "10.9.8.7") || !strings.Contains(text, "alert-1") {
 		t.Errorf("left: %s", text)
+	}
+}
+
+// TestReplays: one code that comes twice is told of; of proofs of possession three, since
+// networks send requests again.
+func TestReplays(t *testing.T) {
+	proof := "from 10.0.0.1: proof (the proof was used before (jti))"
+	for _, c := range []struct {
+		event, message string
+		n              int
+		want           string
+	}{
+		{"token.replayed", "from 10.0.0.1: by authorization_code: a code was used twice", 1, "raised"},
+		{"token.refused", proof, 2, ""},
+		{"token.refused", proof, 3, "raised"},
+		{"token.refused", "from 10.0.0.1: proof (the proof is for another URL (htu))", 20, ""},
+	} {
+		f := newFeed(t, Settings{})
+		for i := range c.n {
+			f.event(monday.Add(time.Duration(i)*time.Second), c.event, "refused", c.message, nil)
+		}
+		if got := f.events(RuleReplayed); got != c.want {
+			t.Errorf("%d of %s: %q, want %q", c.n, c.message, got, c.want)
+		}
+	}
+}
+
+// TestErasedRecordsRaiseNothing of what is not in them any more.
+func TestErasedRecordsRaiseNothing(t *testing.T) {
+	j := NewJudge(Settings{})
+	for i := range int64(5000) {
+		raw := rawOf(t, audit.Record{Index: i, Time: monday.Add(time.Duration(i) * time.Second), Phase: audit.PhaseEvent, Event: "token.refused", Outcome: "refused", Message: "from 10.0.0.1: token (revoked)"})
+		raw.Body = nil
+		if found := j.Observe(raw); len(found) > 0 {
+			t.Fatalf("%+v", found)
+		}
 	}
 }

@@ -127,7 +127,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 			}
 		}
 	}()
-	err := audit.Subscription{Dir: m.Dir, Name: Name, Start: -1}.Run(inner, m.take)
+	err := audit.Subscription{Dir: m.Dir, Name: Name, Start: -1}.Run(inner, func(_ context.Context, list []audit.Raw) error { return m.take(ctx, inner, list) })
 	stop()
 	<-ticked
 	m.mu.Lock()
@@ -137,6 +137,9 @@ func (m *Monitor) Run(ctx context.Context) error {
 	case e := <-failed:
 		err = errors.Join(err, e)
 	default:
+	}
+	if ctx.Err() != nil && (errors.Is(err, errLeft) || errors.Is(err, context.Cause(ctx))) {
+		return nil
 	}
 	return err
 }
@@ -156,15 +159,16 @@ func (m *Monitor) leave() {
 // errLeft ends the subscription when leave was quicker.
 var errLeft = errors.New("the monitor is stopping")
 
-// take judges some records.
-func (m *Monitor) take(ctx context.Context, list []audit.Raw) error {
+// take judges some records. Getting ready may take long, and ends at once when it
+// must, with outer; what has begun is written with ctx, which ends later.
+func (m *Monitor) take(outer, ctx context.Context, list []audit.Raw) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if ctx.Err() != nil {
+	if outer.Err() != nil {
 		return errLeft
 	}
 	if m.judge == nil {
-		if err := m.load(ctx, list[0].Index); err != nil {
+		if err := m.load(outer, list[0].Index); err != nil {
 			return err
 		}
 	}
@@ -277,11 +281,11 @@ func (m *Monitor) save(now bool) error {
 	if !m.dirty || !now && m.Now().Sub(m.saved) < m.every {
 		return nil
 	}
-	begun := time.Now()
+	begun := m.Now()
 	if err := writeState(m.Dir, m.judge, m.book); err != nil {
 		return err
 	}
 	m.saved, m.dirty = m.Now(), false
-	m.every = max(saveEvery, saveShare*time.Since(begun))
+	m.every = max(saveEvery, saveShare*m.saved.Sub(begun))
 	return nil
 }

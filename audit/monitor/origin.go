@@ -38,6 +38,7 @@ var (
 	reasonExpired   = []byte("expired")
 	reasonSuspended = []byte("suspended")
 	reasonNoToken   = []byte("no_token")
+	reasonUsed      = []byte("was used before") // of a proof of possession
 )
 
 func weightOf(reason []byte) float32 {
@@ -60,25 +61,17 @@ func (j *Judge) tokenEvent(s *seen, kind string) {
 	agent := string(s.agent)
 	switch kind {
 	case "replayed":
-		rule := j.settings.rule(agent, RuleReplayed)
-		if rule.Off {
-			return
-		}
 		address, reason := s.from()
-		client := string(s.clientID)
-		tally, n := j.count(s, "replayed\x00"+client+"\x00"+agent, rule.Window, 1)
-		if n < rule.Count {
-			return
-		}
-		j.sign(s, sign{
-			rule: RuleReplayed, how: rule, key: client + "\x00" + agent, evidence: tally.Recent,
-			subject: Subject{Agent: agent, Client: client, Address: string(address)},
-			say: func() (string, string) {
-				return fmt.Sprintf("what may be used once was used again: %s", reason), "never: either a client is broken, or somebody else has what is hers"
-			},
-		})
+		j.replayed(s, string(address), string(reason), 1)
 	case "refused":
+		if s.body == nil {
+			return // erased: from where, nobody knows
+		}
 		address, reason := s.from()
+		if bytes.Contains(reason, reasonUsed) {
+			j.replayed(s, string(address), string(reason), proofsAgain)
+			return
+		}
 		weight := weightOf(reason)
 		rule := j.settings.rule(agent, RuleTokenRefused)
 		if weight == 0 || rule.Off {
@@ -106,6 +99,33 @@ func (j *Judge) tokenEvent(s *seen, kind string) {
 	}
 }
 
+// proofsAgain is how much a proof of possession counts that came twice: a request that
+// is sent again by a network's fault has one.
+const proofsAgain = 0.34
+
+// replayed judges what may be used once and was used again.
+func (j *Judge) replayed(s *seen, address, reason string, weight float32) {
+	agent, client := string(s.agent), string(s.clientID)
+	rule := j.settings.rule(agent, RuleReplayed)
+	if rule.Off {
+		return
+	}
+	key := client + "\x00" + agent
+	if client == "" && agent == "" {
+		key = address
+	}
+	tally, n := j.count(s, "replayed\x00"+key, rule.Window, weight)
+	if n < rule.Count {
+		return
+	}
+	j.sign(s, sign{
+		rule: RuleReplayed, how: rule, key: key, evidence: tally.Recent, subject: Subject{Agent: agent, Client: client, Address: address},
+		say: func() (string, string) {
+			return "what may be used once was used again: " + reason, "never: either a client is broken, or somebody else has what is hers"
+		},
+	})
+}
+
 // signIn judges attempts to sign in.
 func (j *Judge) signIn(s *seen, kind string) {
 	switch kind {
@@ -114,7 +134,7 @@ func (j *Judge) signIn(s *seen, kind string) {
 		return
 	}
 	rule := j.settings.rule("", RuleSignIn)
-	if rule.Off {
+	if rule.Off || s.body == nil {
 		return
 	}
 	address, _ := s.from()

@@ -50,11 +50,10 @@ func Replay(ctx context.Context, dir string, s Settings, from, to time.Time, fn 
 	if err != nil && !errors.Is(err, errEnough) {
 		return judged, err
 	}
-	end := to
-	if end.IsZero() {
-		end = time.Now()
+	if to.IsZero() {
+		to = last
 	}
-	return judged, each(j.Tick(end), fn)
+	return judged, each(j.Tick(to), fn)
 }
 
 func each(found []Finding, fn func(Finding) error) error {

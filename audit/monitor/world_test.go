@@ -30,6 +30,7 @@ type label struct {
 	from, to time.Time
 	about    func(Subject) bool
 	note     string
+	faint    bool // so little that the defaults may miss it
 }
 
 // person is an agent of the world.
@@ -43,7 +44,10 @@ type person struct {
 	wrong  float64 // share of calls with wrong arguments, and half as many not found
 	joins  int     // day
 	works  bool    // has holidays
-	strays float64 // share of calls on a channel of its own
+	ends   int     // the hour in which its day ends, of those who sometimes stay for longer
+
+	overtime float64 // calls in an hour of that
+	strays   float64 // share of calls on a channel of its own
 }
 
 type kit struct {
@@ -80,8 +84,12 @@ func newWorld(seed uint64, weeks int) *world {
 	}
 	for _, p := range w.people() {
 		for day := p.joins; day < 7*weeks; day++ {
+			late, extra := w.overtime(p, day)
 			for hour := range 24 {
 				w.hour(p, day, hour)
+				if hour >= late && hour < late+extra {
+					w.calls(p, day, hour, p.overtime)
+				}
 			}
 		}
 	}
@@ -118,10 +126,10 @@ func (w *world) people() []person {
 		}
 	}
 	return []person{
-		{id: "support-1", rate: office(7, 19, 45), growth: 0.05, tools: of("slack", "hubspot", "pinecone"), client: "acme-support", bytes: 4000, wrong: 0.01, works: true},
-		{id: "support-2", rate: office(8, 18, 25), growth: 0.02, tools: of("slack", "hubspot"), client: "acme-support", bytes: 4000, wrong: 0.02, works: true},
-		{id: "sales-1", rate: office(13, 23, 30), growth: 0.15, tools: of("hubspot", "slack"), client: "claude-ai", bytes: 8000, wrong: 0.02, works: true},
-		{id: "sales-2", rate: office(12, 22, 12), growth: 0.30, tools: of("hubspot"), client: "cursor-vscode", bytes: 8000, wrong: 0.03, works: true},
+		{id: "support-1", rate: office(7, 19, 45), growth: 0.05, tools: of("slack", "hubspot", "pinecone"), client: "acme-support", bytes: 4000, wrong: 0.01, works: true, ends: 19, overtime: 12},
+		{id: "support-2", rate: office(8, 18, 25), growth: 0.02, tools: of("slack", "hubspot"), client: "acme-support", bytes: 4000, wrong: 0.02, works: true, ends: 18, overtime: 8},
+		{id: "sales-1", rate: office(13, 23, 30), growth: 0.15, tools: of("hubspot", "slack"), client: "claude-ai", bytes: 8000, wrong: 0.02, works: true, ends: 23, overtime: 10},
+		{id: "sales-2", rate: office(12, 22, 12), growth: 0.30, tools: of("hubspot"), client: "cursor-vscode", bytes: 8000, wrong: 0.03, works: true, ends: 22, overtime: 6},
 		{id: "nightly", rate: at(func(t time.Time) bool { return t.Hour() == 2 }, 260), tools: of("metabase"), client: "cron", bytes: 20000},
 		{id: "weekly", rate: at(func(t time.Time) bool { return t.Weekday() == time.Monday && t.Hour() == 8 }, 420), tools: of("metabase", "slack"), client: "reports", bytes: 60000},
 		{id: "always", rate: func(time.Time, int) float64 { return 20 }, tools: of("slack"), client: "watcher", bytes: 1500},
@@ -138,8 +146,8 @@ func (w *world) people() []person {
 			}
 			return 0
 		}, tools: of("slack", "pinecone"), client: "webhook-runner", bytes: 3000},
-		{id: "explorer", rate: office(8, 18, 15), tools: of("slack"), client: "claude-code", bytes: 3000, works: true, strays: 0.05},
-		{id: "clumsy", rate: office(6, 20, 30), tools: of("hubspot", "metabase"), client: "local-model", bytes: 3000, wrong: 0.12, works: true},
+		{id: "explorer", rate: office(8, 18, 15), tools: of("slack"), client: "claude-code", bytes: 3000, works: true, strays: 0.05, ends: 18, overtime: 6},
+		{id: "clumsy", rate: office(6, 20, 30), tools: of("hubspot", "metabase"), client: "local-model", bytes: 3000, wrong: 0.12, works: true, ends: 20, overtime: 9},
 		{id: "newcomer", rate: office(9, 17, 8), growth: 0.5, tools: of("hubspot", "slack"), client: "claude-ai", bytes: 3000, works: true, joins: 33},
 		{id: "late-bloomer", rate: func(t time.Time, day int) float64 { // three times as much from one day on
 			if day >= 40 {
@@ -167,21 +175,48 @@ func (w *world) poisson(mean float64) int {
 	}
 }
 
+func (w *world) day(t time.Time) int { return int(t.Sub(w.start) / (24 * time.Hour)) }
+
 func (w *world) at(day int, hour float64) time.Time {
 	return w.start.Add(time.Duration(day)*24*time.Hour + time.Duration(hour*float64(time.Hour)))
 }
 
+// overtime is from when on and for how long somebody works who does not: one evening in
+// twenty-five, and one Saturday in twelve.
+func (w *world) overtime(p person, day int) (late, extra int) {
+	if p.overtime == 0 {
+		return 0, 0
+	}
+	switch weekday := w.at(day, 0).Weekday(); {
+	case weekday == time.Saturday && w.rnd.IntN(12) == 0:
+		return 10, 3
+	case weekday != time.Saturday && weekday != time.Sunday && w.rnd.IntN(25) == 0:
+		return p.ends, 1 + w.rnd.IntN(2)
+	}
+	return 0, 0
+}
+
+// outage is a day on which services are away for some hours, and all is done afterwards.
+const outage = 31
+
 func (w *world) hour(p person, day, hour int) {
-	t := w.at(day, float64(hour))
-	rate := p.rate(t, day) * math.Pow(1+p.growth, float64(day-p.joins)/7)
+	rate := p.rate(w.at(day, float64(hour)), day) * math.Pow(1+p.growth, float64(day-p.joins)/7)
 	if p.works && w.holiday[day] {
 		rate *= 0.02
 	}
-	rate *= 0.7 + 0.6*w.rnd.Float64() // no hour is like the other
-	if w.rnd.IntN(120) == 0 {
-		rate *= 1.8 // a campaign, a rerun
+	if w.rnd.IntN(150) == 0 {
+		rate *= 2.2 // a campaign, a rerun
 	}
-	for range w.poisson(rate) {
+	if day == outage && hour >= 13 && hour < 15 {
+		rate *= 2
+	}
+	w.calls(p, day, hour, rate)
+}
+
+// calls makes those of an hour; no hour is like the other.
+func (w *world) calls(p person, day, hour int, rate float64) {
+	t := w.at(day, float64(hour))
+	for range w.poisson(rate * math.Exp(0.3*w.rnd.NormFloat64())) {
 		w.call(p, t.Add(time.Duration(w.rnd.Float64()*float64(time.Hour))), nil)
 	}
 }
@@ -207,7 +242,7 @@ func (w *world) call(p person, t time.Time, change func(*audit.Record)) {
 		Time: t, Phase: audit.PhaseCall, CallID: fmt.Sprintf("call-%d", len(w.records)), Agent: p.id, TokenID: "t",
 		ClientName: p.client + "/" + version, ClientVersion: version, Transport: "http",
 		Service: k.service, Tool: k.tool, Write: k.write, CredentialID: k.service + "/" + p.id, CredentialType: "oauth_token",
-		ResultBytes: int(p.bytes * w.rnd.ExpFloat64()), Outcome: "ok",
+		ResultBytes: int(min(p.bytes*math.Exp(1.2*w.rnd.NormFloat64()), 75_000)), Outcome: "ok",
 	}
 	if k.argument != "" {
 		value := k.values[w.rnd.IntN(len(k.values))]
@@ -221,6 +256,8 @@ func (w *world) call(p person, t time.Time, change func(*audit.Record)) {
 		r.Outcome, r.ResultBytes = "invalid_arguments", 0
 	case x < 1.5*p.wrong:
 		r.Outcome, r.ResultBytes = "not_found", 0
+	case w.day(t) == outage && t.Hour() >= 10 && t.Hour() < 13 && x < 0.6:
+		r.Outcome, r.ResultBytes = "timeout", 0
 	case x < 1.5*p.wrong+0.003:
 		r.Outcome, r.ResultBytes = "upstream_unavailable", 0
 	case x < 1.5*p.wrong+0.004:
@@ -258,6 +295,15 @@ func (w *world) noise(days int) {
 		}
 		for range w.poisson(3) {
 			w.event(w.at(day, 24*w.rnd.Float64()), "token.refused", "refused", fmt.Sprintf("from 10.0.0.%d: no_token", w.rnd.IntN(40)), nil)
+		}
+		if w.rnd.IntN(4) == 0 { // a token of a service was renewed, and some calls still had the old one
+			p := w.people()[w.rnd.IntN(4)]
+			t := w.at(day, 8+8*w.rnd.Float64())
+			for i := range 1 + w.rnd.IntN(3) {
+				w.call(p, t.Add(time.Duration(i)*time.Second), func(r *audit.Record) {
+					r.Outcome, r.ResultBytes, r.UpstreamStatus, r.Write = "credential_invalid", 0, 401, false
+				})
+			}
 		}
 		for range w.poisson(2) {
 			t := w.at(day, 9+8*w.rnd.Float64())

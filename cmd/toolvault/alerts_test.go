@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"toolvault/audit"
 )
 
 // receiver is somebody's webhook.
@@ -335,4 +337,59 @@ func TestAlertsArePostedToSlack(t *testing.T) {
 	if len(list) != 1 || !strings.Contains(list[0], `"agent":"support-agent-1"`) || !strings.Contains(list[0], `"credential_id":"slack/support-agent-1"`) || strings.Contains(list[0], "denials") {
 		t.Errorf("posted: %s", list)
 	}
+}
+
+// TestAnotherProcessTakesOver from one that is killed: it judges on, sends on, and raises
+// nothing again.
+func TestAnotherProcessTakesOver(t *testing.T) {
+	t.Parallel()
+	hook := newReceiver(t)
+	data := t.TempDir() + "/d"
+	config := alertsConfig(t, hook, "")
+	first := serve(t, data, "--sandbox", "--config", config)
+	watched(t, data)
+	second := serve(t, data, "--sandbox", "--config", config)
+	first.probe(first.token())
+	eventually(t, "the alert arrives", func() bool { return len(hook.of("alert.raised", "denials")) > 0 })
+	first.kill()
+	second.probe(second.token())
+	commandOutput(t, data, "alerts", "test")
+	eventually(t, "the test alert arrives", func() bool { return len(hook.of("alert.raised", "test")) > 0 })
+	eventually(t, "all is judged", func() bool {
+		at, err := audit.Subscription{Dir: filepath.Join(data, "audit"), Name: "monitor"}.Position()
+		size, _, e := audit.Newest(filepath.Join(data, "audit"))
+		return err == nil && e == nil && at >= size
+	})
+	if list := commandOutput(t, data, "alerts", "list", "-o", "json"); strings.Count(list, `"rule":"denials"`) != 1 {
+		t.Errorf("alerts:\n%s", list)
+	}
+}
+
+// TestRulesChangeWhileTheServerRuns.
+func TestRulesChangeWhileTheServerRuns(t *testing.T) {
+	t.Parallel()
+	hook := newReceiver(t)
+	data := t.TempDir() + "/d"
+	agents := "agents: [ { agentId: a1, credentials: [] } ]\n"
+	path := alertsConfig(t, hook, "  rules: { denials: { off: true } }\n"+agents)
+	s := serve(t, data, "--config", path)
+	watched(t, data)
+	token := commandOutput(t, data, "agent", "token", "a1", "--config", path, "--listen", s.addr)
+	s.probe(token)
+	commandOutput(t, data, "alerts", "test", "--config", path)
+	eventually(t, "the test alert arrives", func() bool { return len(hook.of("alert.raised", "test")) > 0 })
+	if n := len(hook.of("alert.raised", "denials")); n != 0 {
+		t.Fatalf("a rule that is off has raised %d alerts", n)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), "off: true", "severity: low", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the alert arrives", func() bool {
+		s.probe(token)
+		return len(hook.of("alert.raised", "denials")) > 0
+	})
 }

@@ -88,7 +88,7 @@ func TestHostileTrafficMakesNoSeries(t *testing.T) {
 	round := func(n int) {
 		for i := range 40 {
 			word := fmt.Sprintf("hostile-%d-%d", n, i)
-			calls := []struct { // the last but one is a good one
+			calls := []struct {
 				tool  string
 				args  map[string]any
 				token string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,8 +42,7 @@ func (s *sources) localFlags(cmd *cobra.Command) {
 // source is one log: in a folder, or of a server.
 type source struct {
 	name   string // that it signs its checkpoints with; its place, where two have the same
-	place  string // its data folder, or the server's URL
-	data   string // the flag that named it
+	place  string // its data folder as the flag has it, or the server's URL
 	dir    string // of the log; "": it is a server's
 	remote *remote.Audit
 }
@@ -64,7 +64,7 @@ func (s *sources) find(cmd *cobra.Command) ([]source, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, source{name: name, place: filepath.Dir(dir), data: data, dir: dir})
+		list = append(list, source{name: name, place: cmp.Or(data, filepath.Dir(dir)), dir: dir})
 	}
 	token, err := s.reveal(cmd)
 	if err != nil {
@@ -129,7 +129,7 @@ func logName(dir string) (string, error) {
 	return name, err
 }
 
-// distinct gives logs of the same name, such as copies, the names of their places.
+// distinct gives logs of the same name, such as copies, their places for names.
 func distinct(list []source) []source {
 	count := map[string]int{}
 	for _, s := range list {

@@ -18,9 +18,10 @@ import (
 )
 
 func auditVerifyCommand() *cobra.Command {
-	var p place
+	var from sources
 	var o output
-	var key, head, proofFile, sinceFile string
+	var keys []string
+	var head, proofFile, sinceFile string
 	var witnesses []string
 	var outside outsiders
 	cmd := &cobra.Command{
@@ -38,11 +39,24 @@ checkpoint' prints one); --head takes a copy of the file audit/head in its place
 and --anchor a folder or a file that 'audit.anchor' in the config has filled. With
 --witness a witness must have cosigned it, --witness-age ago at most.
 
+With --data several times each log is proved by itself, and its verdict begins with
+its name. Their keys are in the same order: --data A --key A's --data B --key B's.
+
 With --proof nothing of this is read, but a file that 'toolvault audit prove' has
 written: it is checked against --key alone, on any machine. With --witness the
 witness of that key must have cosigned it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(from.data) > 1 || len(keys) > 1 {
+				return verifyEach(cmd, o, from, keys)
+			}
+			p, key := place{config: from.config}, ""
+			if len(from.data) > 0 {
+				p.data = from.data[0]
+			}
+			if len(keys) > 0 {
+				key = keys[0]
+			}
 			if cmd.Flags().Changed("proof") {
 				for _, other := range []string{"data", "config", "head", "since", "anchor", "witness-age"} {
 					if cmd.Flags().Changed(other) {
@@ -91,9 +105,9 @@ witness of that key must have cosigned it.`,
 			return nil
 		},
 	}
-	p.flags(cmd)
+	from.localFlags(cmd)
 	o.flag(cmd)
-	cmd.Flags().StringVar(&key, "key", "", "verifier key to hold the log against ('toolvault audit key' prints it)")
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "verifier key to hold the log against ('toolvault audit key' prints it); one for each of several --data")
 	cmd.Flags().StringVar(&sinceFile, "since", "", "a checkpoint that was kept elsewhere: what it covers must be a prefix of the log")
 	cmd.Flags().StringVar(&proofFile, "proof", "", "check this file of 'toolvault audit prove' instead of a log (- is stdin)")
 	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "verifier key of a witness that must have cosigned (can be given again)")

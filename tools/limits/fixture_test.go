@@ -149,10 +149,16 @@ func call(t testing.TB, b *Budgets) bool {
 	return passed(t, b.Of("a1", nil, "slack_post_message", "slack").Call(context.Background()))
 }
 
-func write(t testing.TB, b *Budgets) bool {
+// writes makes writes until one is refused, n at most, and returns how many went
+// through.
+func writes(t testing.TB, b *Budgets, n int) (done int) {
 	t.Helper()
-	_, err := b.Of("a1", nil, "slack_post_message", "slack").Write(context.Background())
-	return passed(t, err)
+	for ; done < n; done++ {
+		if _, err := b.Of("a1", nil, "slack_post_message", "slack").Write(context.Background()); !passed(t, err) {
+			break
+		}
+	}
+	return done
 }
 
 func passed(t testing.TB, err error) bool {

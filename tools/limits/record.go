@@ -64,6 +64,9 @@ func (b *Budgets) decode(item store.Item) record {
 		b.Logger.Error("a record of a budget cannot be read: it begins anew", "key", item.Key)
 		r = record{}
 	}
+	for i := range r.Windows {
+		r.Windows[i].Taken = max(r.Windows[i].Taken, 0)
+	}
 	return r
 }
 

@@ -124,6 +124,32 @@ func TestASlowCollectorCostsOnlyTraces(t *testing.T) {
 	}
 }
 
+// Nor where traces are so short that the queue has no place before it has too many
+// spans.
+func TestNobodyWaitsForAPlace(t *testing.T) {
+	c := &collector{hang: make(chan struct{})}
+	tracer := trace.New(trace.Options{Exporter: c})
+	stop := run(t, tracer)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20_000 {
+			call(tracer, "short")
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Error("calls wait for the collector")
+	}
+	if s := tracer.Stats(); s.Dropped < 10_000 {
+		t.Errorf("stats %+v", s)
+	}
+	close(c.hang)
+	<-done
+	stop()
+}
+
 func TestACollectorThatIsDownIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -233,7 +233,7 @@ func (h *handler) unproved(w http.ResponseWriter, r *http.Request, e *dpop.Error
 	}
 	if e.Code != dpop.UseNonce { // which is how every client begins
 		h.Logger.Info("a proof of possession was refused", "error", e, "remote", r.RemoteAddr)
-		h.refused(r, RefusedProof)
+		h.refused(r, RefusedProof+" ("+e.Reason+")")
 	}
 	h.resource.refuse(w, r, http.StatusUnauthorized,
 		challenge{scheme: auth.SchemeDPoP, code: e.Code, description: e.Reason},

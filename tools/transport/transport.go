@@ -49,7 +49,7 @@ type Authenticator interface {
 }
 
 // Why a request was refused before anybody knew who sent it, as Options.Refused
-// gets it.
+// gets it; RefusedToken and RefusedProof with what was wrong in brackets behind.
 const (
 	RefusedHost       = "host"        // a Host that is not ours: 403
 	RefusedOrigin     = "origin"      // a web page that may not call: 403

@@ -154,6 +154,27 @@ func scrape(t *testing.T, a *App, w io.Writer) {
 	}
 }
 
+// A receiver that asks for time is heard.
+func TestWebhookAsksForTime(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "90")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer server.Close()
+	place, err := webhookPlace(&config.Config{}, config.Anchor{Webhook: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = place.Put(t.Context(), anchor.Checkpoint{Note: []byte("a\n\nb\n")}, 0)
+	var asked interface{ RetryAfter() time.Duration }
+	if !errors.As(err, &asked) || asked.RetryAfter() != 90*time.Second {
+		t.Error(err)
+	}
+	if _, err := webhookPlace(&config.Config{}, config.Anchor{Webhook: "no URL"}); err == nil {
+		t.Error("what is no URL was taken")
+	}
+}
+
 // What a place does to the log's history is on record, and so is its return.
 func TestAnchorsAreOnRecord(t *testing.T) {
 	a := open(t)

@@ -369,6 +369,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.Vault.Run(ctx) })
 	g.Go(func() error { return a.keepSealed(ctx) })
 	g.Go(func() error { return a.keepAudit(ctx) })
+	g.Go(func() error { return a.keepIndex(ctx) })
 	g.Go(func() error { return a.anchor(ctx) })
 	g.Go(func() error { return a.notifier.run(ctx) })
 	g.Go(func() error { return a.runMirrors(ctx) })

@@ -105,10 +105,12 @@ func (a *App) act(ctx context.Context, alert monitor.Alert) (string, error) {
 // to judge like all else that it hears of.
 func (a *App) watchEnds(ctx context.Context, m *monitor.Monitor) error {
 	told := map[string]time.Time{}
-	tick := time.NewTicker(lookForEnds)
+	var looked time.Time
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if m.Works() {
+		if time.Since(looked) >= lookForEnds && m.Works() {
+			looked = time.Now()
 			for _, d := range a.Vault.Declarations() {
 				if last, ok := m.Lasts(monitor.RuleExpiring, d.ID); ok && last.After(told[d.ID]) {
 					told[d.ID] = last

@@ -71,7 +71,11 @@ func (l *Logs) Send(ctx context.Context, lot mirror.Lot) error {
 	records := make([]LogRecord, len(lot.Records))
 	observed := Nanos(l.now())
 	for i := range lot.Records {
-		records[i] = logRecord(lot.Log, &lot.Records[i])
+		r, err := lot.Records[i].Decode()
+		if err != nil {
+			return &mirror.Refused{Err: err} // by us
+		}
+		records[i] = logRecord(lot.Log, lot.Records[i].ID, &r)
 		records[i].Observed = observed
 	}
 	return class(len(records), l.client.Post(ctx, PathLogs, LogsRequest{[]ResourceLogs{{l.to, []ScopeLogs{{l.scope, records}}}}}))

@@ -111,7 +111,7 @@ func flat(t *testing.T, record map[string]any) map[string]any {
 // A whole log arrives, through a collector that is down, throttles and recovers.
 func TestALogArrives(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := audittest.Fill(t.Context(), dir, 3000, audittest.Options{}); err != nil {
+	if _, err := audittest.Fill(t.Context(), dir, 1200, audittest.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	c := newCollector(t)
@@ -137,7 +137,7 @@ func TestALogArrives(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if len(c.records) != 3000 {
+	if len(c.records) != 1200 {
 		t.Fatalf("%d records arrived", len(c.records))
 	}
 	for i, r := range c.records {
@@ -187,11 +187,15 @@ func TestEveryMemberIsAnAttribute(t *testing.T) {
 	c := newCollector(t)
 	sink, _ := c.open()
 	r := full()
-	text, err := mirror.Encode("toolvault/host", r)
+	leaf, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lot := mirror.Lot{Log: "toolvault/host", Records: []mirror.Record{{Record: r, ID: "toolvault/host:42", JSON: text}}}
+	record, err := mirror.NewRecord("toolvault/host", audit.Raw{Index: 42, Leaf: leaf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lot := mirror.Lot{Log: "toolvault/host", Records: []mirror.Record{record}}
 	if err := sink.Send(t.Context(), lot); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +206,7 @@ func TestEveryMemberIsAnAttribute(t *testing.T) {
 		"upstream_status": attrStatus, "time": "", "ms": "toolvault.ms.total",
 	}
 	var members map[string]any
-	if err := json.Unmarshal(text, &members); err != nil {
+	if err := json.Unmarshal(record.JSON, &members); err != nil {
 		t.Fatal(err)
 	}
 	for name := range members {
@@ -254,11 +258,23 @@ func TestSeverityAndTrace(t *testing.T) {
 	}
 }
 
+func records(t *testing.T, n int) (list []mirror.Record) {
+	t.Helper()
+	for i := range n {
+		r, err := mirror.NewRecord("l", audit.Raw{Index: int64(i), Leaf: fmt.Appendf(nil, `{"index":%d,"phase":"call"}`, i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
 // What a collector answers decides what becomes of a lot.
 func TestAnswers(t *testing.T) {
 	c := newCollector(t)
 	sink, _ := c.open()
-	lot := mirror.Lot{Log: "l", Records: []mirror.Record{{ID: "l:0"}, {ID: "l:1"}, {ID: "l:2"}}}
+	lot := mirror.Lot{Log: "l", Records: records(t, 3)}
 	says := func(status int, body string, header ...string) func(http.ResponseWriter) bool {
 		return func(w http.ResponseWriter) bool {
 			for i := 0; i < len(header); i += 2 {
@@ -317,10 +333,18 @@ func TestAnswers(t *testing.T) {
 // Nobody is there: it is tried again, and the error has no URL, which may be a secret.
 func TestNobodyThere(t *testing.T) {
 	sink := NewLogs(&Client{Endpoint: "http://127.0.0.1:1/hunter2"}, Resource{}, "", time.Now)
-	err := sink.Send(t.Context(), mirror.Lot{Records: make([]mirror.Record, 1)})
+	err := sink.Send(t.Context(), mirror.Lot{Records: records(t, 1)})
 	var later *mirror.Later
 	if !errors.As(err, &later) || strings.Contains(err.Error(), "hunter2") {
 		t.Error(err)
+	}
+	odd, err := mirror.NewRecord("l", audit.Raw{Leaf: []byte(`{"index":0,"phase":7}`)})
+	var refused *mirror.Refused
+	if err == nil {
+		err = sink.Send(t.Context(), mirror.Lot{Records: []mirror.Record{odd}})
+	}
+	if !errors.As(err, &refused) {
+		t.Errorf("a record that cannot be read: %v", err)
 	}
 	if err := sink.Send(t.Context(), mirror.Lot{}); err != nil {
 		t.Errorf("nothing was sent, and: %v", err)
@@ -388,8 +412,8 @@ func BenchmarkLogs(b *testing.B) {
 	}
 	var lot mirror.Lot
 	_, err := audit.Scan(b.Context(), dir, 0, func(raw audit.Raw) error {
-		r, err := raw.Record()
-		lot.Records = append(lot.Records, mirror.Record{Record: r, ID: mirror.ID("l", r.Index)})
+		r, err := mirror.NewRecord("l", raw)
+		lot.Records = append(lot.Records, r)
 		return err
 	})
 	if err != nil {

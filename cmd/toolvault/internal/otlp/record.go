@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"toolvault/audit"
-	"toolvault/audit/mirror"
 )
 
 // The attributes of an audit record that have a name in OpenTelemetry's semantic
@@ -28,11 +27,11 @@ const (
 	executeTool = "execute_tool" // of gen_ai.operation.name
 )
 
-func logRecord(log string, r *mirror.Record) LogRecord {
+func logRecord(log, id string, r *audit.Record) LogRecord {
 	severity, text := severityOf(r.Outcome)
 	out := LogRecord{
 		Time: Nanos(r.Time), Severity: severity, SeverityText: text,
-		EventName: own + eventOf(&r.Record), Body: Text(line(&r.Record)), Attributes: attributes(log, r),
+		EventName: own + eventOf(r), Body: Text(line(r)), Attributes: attributes(log, id, r),
 	}
 	out.TraceID, _ = TraceID(r.CorrelationID)
 	return out
@@ -104,9 +103,9 @@ func (l *list) yes(key string, value bool) {
 	}
 }
 
-func attributes(log string, r *mirror.Record) []KeyValue {
+func attributes(log, id string, r *audit.Record) []KeyValue {
 	l := make(list, 0, 40)
-	l.text(attrUID, r.ID)
+	l.text(attrUID, id)
 	l.text(own+"log", log)
 	l = append(l, Int(own+"index", r.Index))
 	l.text(own+"phase", string(r.Phase))

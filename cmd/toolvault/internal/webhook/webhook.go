@@ -60,6 +60,9 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return fmt.Sprintf("it answered HTTP %d", e.Code) }
 
+// RetryAfter is After, for those who do not know this package.
+func (e *StatusError) RetryAfter() time.Duration { return e.After }
+
 // Send posts one message once. A message that is sent again must have the same
 // id. The error is a *StatusError for an answer that is not 2xx; redirects are
 // such answers too, since a body must not go where the config did not send it.
