@@ -55,7 +55,7 @@ func (g *Guard) Authenticate(ctx context.Context, p Presented) (Identity, error)
 		return Identity{}, err
 	}
 	if err := g.prove(ctx, p, id.Key); err != nil {
-		return Identity{}, err
+		return Identity{}, whose(err, id)
 	}
 	return id, nil
 }
@@ -67,7 +67,7 @@ func (g *Guard) identify(ctx context.Context, token string) (Identity, error) {
 			if err != nil {
 				return Identity{}, err
 			}
-			return id, g.Tokens.mayAct(id, issued)
+			return id, whose(g.Tokens.mayAct(id, issued), id)
 		}
 	}
 	return g.Tokens.Authenticate(ctx, token)

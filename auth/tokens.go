@@ -130,6 +130,8 @@ type TokenError struct {
 	// Tell is what the holder of the token is told beside that, one sentence: it is
 	// empty but for one of a suspended agent, whose signature is good.
 	Tell string
+	// Who is whose token it was, where its signature is good: for the log alone.
+	Who Identity
 }
 
 func (e *TokenError) Error() string { return fmt.Sprintf("the token is refused: %s", e.Reason) }

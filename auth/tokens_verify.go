@@ -45,7 +45,7 @@ func (t *Tokens) Authenticate(ctx context.Context, bearer string) (Identity, err
 		t.verified.put(sum, v, era)
 	}
 	if err := t.standing(v); err != nil {
-		return Identity{}, err
+		return Identity{}, whose(err, v.identity)
 	}
 	return v.identity, nil
 }

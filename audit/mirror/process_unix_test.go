@@ -23,8 +23,12 @@ import (
 // The test binary is also the child of the tests with processes: it mirrors to
 // three places until it is killed.
 func TestMain(m *testing.M) {
-	if os.Getenv("MIRROR_TEST_CHILD") == "" {
+	switch os.Getenv("MIRROR_TEST_CHILD") {
+	case "":
 		os.Exit(m.Run())
+	case "full":
+		childFull()
+		return
 	}
 	dir := os.Getenv("MIRROR_TEST_DIR")
 	var g errgroup.Group
@@ -52,12 +56,16 @@ func newWorld(t *testing.T) *world {
 	return &world{dir: t.TempDir(), path: filepath.Join(t.TempDir(), "audit.jsonl"), redis: storetest.StartRedis(t), hook: newReceiver(t)}
 }
 
+func childCommand(t *testing.T, what string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env, cmd.Stderr = append(os.Environ(), "MIRROR_TEST_CHILD="+what), os.Stderr
+	return cmd
+}
+
 func (w *world) child(t *testing.T) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "MIRROR_TEST_CHILD=1", "MIRROR_TEST_DIR="+w.dir,
-		"MIRROR_TEST_REDIS="+w.redis.URL, "MIRROR_TEST_HOOK="+w.hook.URL, "MIRROR_TEST_FILE="+w.path)
-	cmd.Stderr = os.Stderr
+	cmd := childCommand(t, "mirror")
+	cmd.Env = append(cmd.Env, "MIRROR_TEST_DIR="+w.dir, "MIRROR_TEST_REDIS="+w.redis.URL, "MIRROR_TEST_HOOK="+w.hook.URL, "MIRROR_TEST_FILE="+w.path)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -137,6 +137,10 @@ func TestATraceFromTheClientToTheService(t *testing.T) {
 			if got := collector.Headers()[0].Get("Authorization"); got != "Bearer collector-key-0123456789" {
 				t.Errorf("the collector was shown %q", got)
 			}
+			// And the histogram of calls names the trace (an exemplar of OpenMetrics).
+			if _, text := scrape(t, s.addr, "", "", "Accept", "application/openmetrics-text; version=1.0.0"); !strings.Contains(text, `# {trace_id="`+client+`"}`) {
+				t.Errorf("no trace is named in the metrics:\n%s", text)
+			}
 			var record struct {
 				CorrelationID string `json:"correlation_id"`
 				CallID        string `json:"call_id"`

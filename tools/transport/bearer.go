@@ -252,6 +252,9 @@ func (h *handler) unauthorized(w http.ResponseWriter, r *http.Request, err error
 		if t.Tell != "" {
 			text, description = t.Tell, "The agent of this token is suspended"
 		}
+		if t.Who.Agent != "" {
+			r = r.WithContext(auth.WithRefused(r.Context(), t.Who))
+		}
 	}
 	h.refused(r, reason)
 	h.resource.refuse(w, r, http.StatusUnauthorized, challenge{code: "invalid_token", description: description}, plainError(text))

@@ -145,7 +145,7 @@ func hookClass(err error) error {
 func (a *App) mirrorRefused(ctx context.Context, what mirror.Refusal, numbers *mirrorNumbers) error {
 	_, err := a.Log.Append(ctx, audit.Record{
 		Phase: audit.PhaseEvent, Event: mirror.EventRefused, Outcome: "failed", Spans: []audit.Span{{First: what.First, End: what.End}},
-		Message: a.Redactor.Text(fmt.Sprintf("mirror %s has refused %d of the records from %d to %d: %v", what.Mirror, what.Count, what.First, what.End-1, what.Reason)),
+		Message: a.Redactor.Text(fmt.Sprintf("mirror %s does not get %d of the records from %d to %d: %v", what.Mirror, what.Count, what.First, what.End-1, what.Reason)),
 	})
 	if err == nil {
 		numbers.refused.WithLabelValues(what.Mirror).Add(float64(what.Count))

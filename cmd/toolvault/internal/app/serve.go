@@ -65,7 +65,11 @@ func (a *App) refusals() func(context.Context, string, *http.Request) {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		rec := audit.Record{Phase: audit.PhaseEvent, Event: "token.refused", Transport: "http", Outcome: "refused", Message: a.Redactor.Text(message)}
+		who := auth.RefusedOf(ctx) // of a token whose signature is good
+		rec := audit.Record{
+			Phase: audit.PhaseEvent, Event: "token.refused", Transport: "http", Outcome: "refused", Message: a.Redactor.Text(message),
+			Agent: who.Agent, Chain: who.Chain, User: a.Redactor.Text(who.User), Task: who.Task, TokenID: who.TokenID, ClientID: a.Redactor.Text(who.Client), Issuer: who.Issuer,
+		}
 		if _, err := a.Log.Append(ctx, rec); err != nil {
 			a.Logger.Error("a refused token could not be recorded", "error", err)
 		}
