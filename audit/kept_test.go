@@ -226,4 +226,11 @@ func TestAForkIsFoundByACheckpointOfTheOtherHistory(t *testing.T) {
 	if r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t), Kept: [][]byte{forged}}); err != nil || r.Problem == nil {
 		t.Errorf("forged: %+v, %v", r, err)
 	}
+	// One that says other things, with a signature that is not of them, accuses nobody
+	// of a second history.
+	edited := bytes.Replace(before, []byte("\n25\n"), []byte("\n24\n"), 1)
+	r, err := Verify(t.Context(), VerifyOptions{Dir: dir, Key: testVerifier(t), Kept: [][]byte{edited}})
+	if err != nil || r.Problem == nil || !strings.Contains(r.Problem.Reason, "it was changed, or is of another log") {
+		t.Errorf("edited: %+v, %v", r.Problem, err)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"sync"
 )
 
@@ -72,17 +73,91 @@ func parseMark(text []byte, m mark, a *authority) mark {
 	return m
 }
 
-// meter adds up what several goroutines have done.
-func meter(progress func(int64)) func(int64) {
-	if progress == nil {
-		return func(int64) {}
+// meet holds the marks against the tree at their size.
+func (v *verification) meet(s *inspection) {
+	for i := range v.marks {
+		m := &v.marks[i]
+		root, ok := s.roots[m.size]
+		if m.met || m.bad != "" || !ok {
+			continue
+		}
+		m.met = true
+		if root == m.root {
+			continue
+		}
+		if err := v.signedByUs(*m, append(v.keys, Key{Verifier: s.key})); err != nil {
+			v.fail(m.size-1, m.file, 0, "%s: %v: it was changed, or is of another log", m.what, err)
+		} else {
+			v.fail(m.size-1, s.file, 0, "the %s signs other records: one of the records 0 to %d was replaced by the log's own program after a part was cut off, or by whoever has the key", m.what, m.size-1)
+		}
 	}
-	var mu sync.Mutex
-	var done int64
-	return func(more int64) {
-		mu.Lock()
-		defer mu.Unlock()
-		done += more
-		progress(done)
+}
+
+// beside holds the log against what is kept beside the segments.
+func (v *verification) beside() error {
+	size := v.good.size
+	errs := v.checkMarks()
+	for i, m := range v.marks {
+		switch err := errs[i]; {
+		case m.bad != "":
+			v.fail(size, m.file, 0, "%s", m.bad)
+		case err != nil:
+			v.fail(size, m.file, 0, "%s: %v: it was changed, or is of another log", m.what, err)
+		case m.size > size:
+			v.fail(size, m.file, 0, "records %d to %d are missing from the end: the %s covers them", size, m.size-1, m.what)
+		}
 	}
+	if v.dir == "" {
+		return nil
+	}
+	names, err := lost(v.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		m := readMark(filepath.Join(v.dir, name), name, name, v.auth)
+		if err := v.signedByUs(m, v.keys); m.bad != "" || err != nil {
+			v.fail(size, name, 0, "%s%v", m.bad, err)
+			continue
+		}
+		v.fail(m.size, name, 0, "records up to %d were once acknowledged and then missing from the end; those that now have their indices came later; "+
+			"move the file away when this is cleared up", m.size-1)
+	}
+	return nil
+}
+
+// checkMarks checks the signatures of the marks, side by side.
+func (v *verification) checkMarks() []error {
+	errs := make([]error, len(v.marks))
+	workers := min(runtime.GOMAXPROCS(0), len(errs))
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(errs); i += workers {
+				errs[i] = v.signedByUs(v.marks[i], v.keys)
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+// signedByUs checks a mark's signature with the keys of the log.
+func (v *verification) signedByUs(m mark, keys []Key) error {
+	if m.bad != "" {
+		return nil
+	}
+	err := v.auth.check(m.note)
+	for _, k := range keys {
+		if err == nil {
+			return nil
+		}
+		if k.Verifier == v.auth.text {
+			continue
+		}
+		if a, e := newVerifier(k.Verifier); e == nil && a.check(m.note) == nil {
+			return nil
+		}
+	}
+	return err
 }

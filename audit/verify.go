@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -288,70 +288,6 @@ func (v *verification) finish() {
 	}
 }
 
-// meet holds the marks against the tree at their size.
-func (v *verification) meet(s *inspection) {
-	for i := range v.marks {
-		m := &v.marks[i]
-		root, ok := s.roots[m.size]
-		if m.met || m.bad != "" || !ok {
-			continue
-		}
-		m.met = true
-		if root != m.root {
-			v.fail(m.size-1, s.file, 0, "the %s signs other records: one of the records 0 to %d was replaced by the log's own program after a part was cut off, or by whoever has the key", m.what, m.size-1)
-		}
-	}
-}
-
-// beside holds the log against what is kept beside the segments.
-func (v *verification) beside() error {
-	size := v.good.size
-	for _, m := range v.marks {
-		switch err := v.signedByUs(m); {
-		case m.bad != "":
-			v.fail(size, m.file, 0, "%s", m.bad)
-		case err != nil:
-			v.fail(size, m.file, 0, "%s: %v: it was changed, or is of another log", m.what, err)
-		case m.size > size:
-			v.fail(size, m.file, 0, "records %d to %d are missing from the end: the %s covers them", size, m.size-1, m.what)
-		}
-	}
-	if v.dir == "" {
-		return nil
-	}
-	names, err := lost(v.dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		m := readMark(filepath.Join(v.dir, name), name, name, v.auth)
-		if err := v.signedByUs(m); m.bad != "" || err != nil {
-			v.fail(size, name, 0, "%s%v", m.bad, err)
-			continue
-		}
-		v.fail(m.size, name, 0, "records up to %d were once acknowledged and then missing from the end; those that now have their indices came later; "+
-			"move the file away when this is cleared up", m.size-1)
-	}
-	return nil
-}
-
-// signedByUs checks a mark's signature with the keys of the log.
-func (v *verification) signedByUs(m mark) error {
-	if m.bad != "" {
-		return nil
-	}
-	err := v.auth.check(m.note)
-	for _, k := range v.keys {
-		if err == nil {
-			return nil
-		}
-		if a, e := newVerifier(k.Verifier); e == nil && a.check(m.note) == nil {
-			return nil
-		}
-	}
-	return err
-}
-
 // unknown counts the intents that are past their time.
 func (v *verification) unknown(ctx context.Context, list []piece, now time.Time) (n int, err error) {
 	readers := map[string]*Reader{}
@@ -385,4 +321,19 @@ func (v *verification) unknown(ctx context.Context, list []piece, now time.Time)
 		}
 	}
 	return n, nil
+}
+
+// meter adds up what several goroutines have done.
+func meter(progress func(int64)) func(int64) {
+	if progress == nil {
+		return func(int64) {}
+	}
+	var mu sync.Mutex
+	var done int64
+	return func(more int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		done += more
+		progress(done)
+	}
 }

@@ -119,12 +119,12 @@ func (w *walk) join(ctx context.Context, j *judged) (map[int]outcome, error) {
 		joined[row] = w.carried[id]
 		delete(w.carried, id)
 	}
-	for _, t := range j.takers {
+	for _, t := range j.takers { // nearly always
 		if _, ok := w.carried[t.id]; ok {
 			take(t.id, t.row)
 		}
 	}
-	// A call that ended twice: the last outcome counts, also where there is another
+	// Or a call has ended twice: the last outcome counts, also where there is another
 	// in the block.
 	for id := range w.carried {
 		var rows rowSet

@@ -12,7 +12,7 @@ const (
 	maxAgents      = 4096
 	maxCredentials = 8192
 	maxOrigins     = 1024 // addresses, clients and persons that were refused
-	maxUsed        = 2048 // tools, services, channels and object types of an agent
+	maxUsed        = 512  // tools, services, channels and object types of an agent
 	maxClients     = 128  // programs that used a credential
 	maxServices    = 64   // of an agent
 	maxProbed      = 32   // tools in a burst of denials

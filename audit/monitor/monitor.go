@@ -29,7 +29,8 @@ type Options struct {
 	// did. It may be called again for the same alert after a crash, and must not mind.
 	// nil: nothing is ever done.
 	Act func(context.Context, Alert) (did string, err error)
-	// Told hears of each finding when it is in the log, and how many alerts last.
+	// Told hears of each finding when it is in the log, and how many alerts last; of an
+	// empty one when it begins to judge.
 	Told func(f Finding, open int)
 }
 
@@ -171,6 +172,7 @@ func (m *Monitor) take(outer, ctx context.Context, list []audit.Raw) error {
 		if err := m.load(outer, list[0].Index); err != nil {
 			return err
 		}
+		m.Told(Finding{}, m.judge.Open())
 	}
 	if s := m.Settings(); s != m.using {
 		m.using = s

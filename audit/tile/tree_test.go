@@ -295,3 +295,25 @@ func TestSeveralWriteTilesOfAGrowingLog(t *testing.T) {
 	holdTree(t, w, opened(t, w.dir))
 	holdFiles(t, w)
 }
+
+// Nor is one whose tile is gone, so that only the record itself tells its hash.
+func TestAChangedRecordMakesNoTile(t *testing.T) {
+	w := newLog(t, 2400)
+	opened(t, w.dir)
+	must(t, w.log.Close())
+	name := filepath.Join(w.dir, "00000000000000000000.log")
+	b, err := os.ReadFile(name)
+	must(t, err)
+	at := strings.Index(string(b), `{"index":1300,`)
+	at += strings.Index(string(b[at:]), `"agent":"a"`)
+	b[at+len(`"agent":"`)] = 'b'
+	must(t, os.WriteFile(name, b, 0o600))
+	must(t, os.Remove(filepath.Join(w.dir, "tile", "0", "005")))
+	tree := opened(t, w.dir)
+	if p, err := tree.Inclusion(2400, 1300); !errors.Is(err, ErrMisfit) {
+		t.Errorf("%v, %v", p, err)
+	}
+	if _, err := tree.Inclusion(2400, 17); err != nil {
+		t.Errorf("a record beside it: %v", err)
+	}
+}

@@ -62,12 +62,7 @@ func (a *App) countAlerts() func(monitor.Finding, int) {
 	lasting := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "toolvault_alerts_open", Help: "Incidents that last, as of the last one that changed.",
 	})
-	for _, c := range []prometheus.Collector{raised, lasting} {
-		var already prometheus.AlreadyRegisteredError
-		if err := a.Metrics.registry.Register(c); err != nil && !errors.As(err, &already) {
-			a.Logger.Error("alerts are not counted", "error", err)
-		}
-	}
+	a.Metrics.registry.MustRegister(raised, lasting)
 	return func(f monitor.Finding, open int) {
 		if f.Event == monitor.EventRaised {
 			raised.WithLabelValues(f.Alert.Rule, f.Alert.Severity).Inc()
