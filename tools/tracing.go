@@ -16,10 +16,8 @@ type Observed struct {
 	Trace   *trace.Trace // what it has recorded; nil: nothing
 }
 
-// The names of steps that are spans. Those of a transport come before them.
-const (
-	stepTool = "tool"
-)
+// stepTool is the span of the handler, which has those of its requests in it.
+const stepTool = "tool"
 
 // traceStep makes a span of the step that ends now.
 func (c *passage) traceStep(step *float64, now time.Time) {

@@ -196,11 +196,17 @@ func TestMovedAwayUnsent(t *testing.T) {
 	stop()
 	l := open(t, dir)
 	size := l.Size()
-	for i := range 400 { // several segments
-		big := call(i)
-		big.Arguments = json.RawMessage(`"` + strings.Repeat("x", 250_000) + `"`)
-		add(t, l, big)
+	var all sync.WaitGroup
+	for i := range 8 { // together more than a segment
+		all.Go(func() {
+			big := call(i)
+			big.Arguments = json.RawMessage(`"` + strings.Repeat("x", 250_000) + `"`)
+			for range 36 {
+				add(t, l, big)
+			}
+		})
 	}
+	all.Wait()
 	moved, err := l.Archive(t.Context(), t.TempDir(), time.Now().Add(time.Hour), "root")
 	if err != nil || moved.First != 0 || moved.End <= size {
 		t.Fatalf("moved %v: %v", moved, err)

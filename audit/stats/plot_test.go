@@ -79,7 +79,7 @@ func TestAPlotOfNothing(t *testing.T) {
 func TestWords(t *testing.T) {
 	for got, want := range map[string]string{
 		Count(0): "0", Count(999): "999", Count(1000): "1,000", Count(1234567): "1,234,567", Count(-1234): "-1,234",
-		Duration(0.314): "0.31 ms", Duration(12.4): "12 ms", Duration(1500): "1.5 s", Duration(90_000): "1.5 min",
+		Duration(0.002): "<0.01 ms", Duration(0): "0 ms", Duration(0.314): "0.31 ms", Duration(12.4): "12 ms", Duration(1500): "1.5 s", Duration(90_000): "1.5 min",
 		Share(0, 5): "0%", Share(1, 3): "33%", Share(1, 100_000): "<0.1%", Share(1, 0): "-",
 		Span(time.Hour): "hour", Span(6 * time.Hour): "6 hours", Span(24 * time.Hour): "day", Span(28 * 24 * time.Hour): "4 weeks",
 	} {

@@ -24,6 +24,8 @@ func Duration(ms float64) string {
 	switch {
 	case ms <= 0:
 		return "0 ms"
+	case ms < 0.01:
+		return "<0.01 ms"
 	case ms < 1:
 		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
 	case ms < 10:

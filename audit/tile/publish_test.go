@@ -255,3 +255,16 @@ func TestAChangedRecordIsNotExported(t *testing.T) {
 		t.Error("the record as it was is not proved")
 	}
 }
+
+func TestALogOfAnotherNameIsNoContinuation(t *testing.T) {
+	w := newLog(t, 10)
+	tree := opened(t, w.dir)
+	note := string(tree.Checkpoint())
+	w.append(1)
+	tree = opened(t, w.dir)
+	must(t, tree.continues([]byte(note)))
+	if err := tree.continues([]byte(strings.Replace(note, "test.example/log", "test.example/other", 1))); !errors.Is(err, ErrRolledBack) {
+		t.Errorf("%v", err)
+	}
+	must(t, tree.continues([]byte("what a power failure has left")))
+}

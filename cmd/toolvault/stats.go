@@ -139,6 +139,9 @@ func showStats(w io.Writer, r *stats.Report, by string) error {
 	for _, kind := range tables {
 		rows := statsRows(r, kind)
 		if len(rows) == 0 {
+			if by != "" {
+				_, _ = fmt.Fprintf(w, "None of them has to do with a %s.\n", by)
+			}
 			continue
 		}
 		_, _ = fmt.Fprintln(w)

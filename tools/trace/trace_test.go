@@ -10,8 +10,7 @@ import (
 	"toolvault/tools/trace"
 )
 
-// keep is an exporter that is never run: it is for traces that are looked at as
-// they are.
+// recording is a trace that is looked at as it is, and sent to nobody.
 func recording(t *testing.T) *trace.Trace {
 	t.Helper()
 	tr := trace.New(trace.Options{}).Begin(trace.Context{}, trace.Context{}, time.Unix(100, 0))
