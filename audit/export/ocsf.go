@@ -13,9 +13,9 @@ import (
 	"toolvault/audit/many"
 )
 
-// SchemaVersion is the version of OCSF that an export is of: the newest of which
-// the official repository (github.com/ocsf/ocsf-schema) has a release. What is
-// written stands in the 1.9.0 that is being made there, too.
+// SchemaVersion is the version of OCSF that an export is of: the release of March
+// 2026 (github.com/ocsf/ocsf-schema). What is written is also good by that
+// repository of July 2026, of which 1.9.0 was made; a test holds it against both.
 const SchemaVersion = "1.8.0"
 
 const (

@@ -44,7 +44,7 @@ func eventActivity(name string) Activity {
 		return Create
 	case did == "revoked" || did == "removed" || did == "erased" || did == "dropped" || strings.HasSuffix(did, "_removed") || strings.HasSuffix(did, "_ended"):
 		return Delete
-	case did == "refreshed" || did == "rotated" || did == "suspended" || did == "resumed" || did == "state":
+	case did == "put" || did == "refreshed" || did == "rotated" || did == "suspended" || did == "resumed" || did == "state":
 		return Update
 	}
 	return other

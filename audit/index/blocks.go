@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"iter"
 	"runtime"
 	"sync"
@@ -50,9 +49,8 @@ func (l *library) bounds() (first, last int64) {
 // get opens a block or builds it.
 func (l *library) get(ctx context.Context, number int64, wordless bool) (*view, error) {
 	if l.have[number] {
-		v, err := l.shelf.open(l.log, number)
-		if err == nil || !errors.Is(err, errDamaged) && !errors.Is(err, fs.ErrNotExist) {
-			return v, err
+		if v, err := l.shelf.open(l.log, number); err == nil {
+			return v, nil
 		}
 	}
 	return l.make(ctx, number, wordless)

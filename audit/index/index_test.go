@@ -200,6 +200,28 @@ func TestForgetRemovesWhatCoversTheRecords(t *testing.T) {
 	}
 }
 
+func TestWhatIsOfNoUseIsRemoved(t *testing.T) {
+	dir := filled(t, 2*testPer)
+	old := filepath.Join(dir, folder, "0000000000.v0"+blockSuffix)
+	killed := filepath.Join(dir, folder, blockName(1)+".1"+asideSuffix)
+	making := filepath.Join(dir, folder, blockName(1)+".2"+asideSuffix)
+	for _, path := range []string{old, killed, making} {
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	yesterday := time.Now().Add(-24 * time.Hour)
+	if err := os.Chtimes(killed, yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	same(t, dir)
+	for path, want := range map[string]bool{old: false, killed: false, making: true} {
+		if _, err := os.Stat(path); (err == nil) != want {
+			t.Errorf("%s: %v", filepath.Base(path), err)
+		}
+	}
+}
+
 // TestNothingReadBeforeAnErasureIsWrittenAfterIt stops a process between its
 // reading and its writing, and erases meanwhile.
 func TestNothingReadBeforeAnErasureIsWrittenAfterIt(t *testing.T) {
@@ -258,9 +280,9 @@ func TestErasureWhileManyBuild(t *testing.T) {
 		})
 	}
 	s := openShelf(dir, testPer, false)
-	for index := int64(0); index < 3*testPer; index += 11 {
-		raw, user := userOf(t, dir, index)
-		if raw.Body == nil || user == "" {
+	for index := int64(0); index < 4*testPer; index += 3 {
+		rec := recordOf(t, dir, index)
+		if rec.Phase != audit.PhaseCall || rec.User == "" { // a write's outcome has the user too
 			continue
 		}
 		span := []audit.Span{{First: index, End: index + 1}}
@@ -275,7 +297,7 @@ func TestErasureWhileManyBuild(t *testing.T) {
 			continue // not built again yet
 		}
 		var rows rowSet
-		if err := v.having(byUser, short(hash([]byte(user))), &rows); err != nil {
+		if err := v.having(byUser, short(hash([]byte(rec.User))), &rows); err != nil {
 			t.Fatal(err)
 		}
 		_ = v.close()
@@ -288,7 +310,7 @@ func TestErasureWhileManyBuild(t *testing.T) {
 	same(t, dir)
 }
 
-func userOf(t *testing.T, dir string, index int64) (audit.Raw, string) {
+func recordOf(t *testing.T, dir string, index int64) audit.Record {
 	t.Helper()
 	r := audit.NewReader(dir)
 	defer func() { _ = r.Close() }()
@@ -300,7 +322,7 @@ func userOf(t *testing.T, dir string, index int64) (audit.Raw, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return raw.Clone(), rec.User
+	return rec
 }
 
 // TestRunKeepsUp lets two processes' worth of it run while a log grows.

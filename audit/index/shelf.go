@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"toolvault/audit"
 )
@@ -58,8 +59,15 @@ func blockNumber(name string) (int64, bool) {
 	return n, err == nil && n >= 0
 }
 
+// abandoned reports whether a block in the making is of a process that was killed:
+// making one takes a moment.
+func abandoned(e fs.DirEntry) bool {
+	info, err := e.Info()
+	return err == nil && time.Since(info.ModTime()) > time.Hour
+}
+
 // there lists the numbers of the blocks on the shelf, and removes those of other
-// versions.
+// versions and what was abandoned.
 func (s *shelf) there() map[int64]bool {
 	have := map[int64]bool{}
 	names, err := os.ReadDir(s.dir)
@@ -72,7 +80,7 @@ func (s *shelf) there() map[int64]bool {
 		switch {
 		case ok && e.Name() == blockName(n):
 			have[n] = true
-		case ok && s.keeps && strings.HasSuffix(e.Name(), blockSuffix):
+		case ok && s.keeps && (strings.HasSuffix(e.Name(), blockSuffix) || abandoned(e)):
 			_ = os.Remove(filepath.Join(s.dir, e.Name()))
 		}
 	}
@@ -92,8 +100,7 @@ func (s *shelf) wanted(l extentOf, number int64) (first, count int) {
 	return first, int(s.per) - first
 }
 
-// open opens a block from the shelf; the error is fs.ErrNotExist or errDamaged
-// where it has to be built.
+// open opens a block from the shelf; where there is an error, it has to be built.
 func (s *shelf) open(l extentOf, number int64) (*view, error) {
 	f, err := os.Open(filepath.Join(s.dir, blockName(number)))
 	if err != nil {

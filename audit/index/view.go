@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"sort"
 )
 
-// errDamaged is for a file that is not as this version has written it.
+// errDamaged is for a file that is not as this version has written it, or that
+// cannot be read.
 var errDamaged = errors.New("index file is damaged or of another version")
 
 // view reads a block. It is for one goroutine.
@@ -28,10 +28,7 @@ func openView(in io.ReaderAt, close func() error) (*view, error) {
 	v := &view{in: in, close: close}
 	var first [pageSize + 2048]byte // most blocks have less than 512 pages
 	n, err := in.ReadAt(first[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("audit index: %w", err)
-	}
-	if n < pageSize || !v.header.decode(first[:pageSize]) {
+	if err != nil && !errors.Is(err, io.EOF) || n < pageSize || !v.header.decode(first[:pageSize]) {
 		return nil, errDamaged
 	}
 	size := 4 * v.pages
@@ -136,7 +133,7 @@ func (v *view) readAt(off, size int) ([]byte, error) {
 	buf := v.buf[:n]
 	got, err := v.in.ReadAt(buf, v.data+int64(first*pageSize))
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("audit index: %w", err)
+		return nil, errDamaged // the log itself may still be read
 	}
 	buf = buf[:got]
 	for page := first; page <= last; page++ {

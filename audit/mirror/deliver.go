@@ -12,6 +12,8 @@ const (
 	// show that it takes others.
 	refusedInARow = 16
 
+	longestWait = time.Hour // that a place may ask for
+
 	// widenAfter is how many lots in a row must be taken before larger ones are
 	// tried again.
 	widenAfter = 64
@@ -66,7 +68,7 @@ func (m *Mirror) deliver(ctx context.Context, lot Lot) error {
 		case errors.As(err, &closed):
 			wait = m.Pause
 		case errors.As(err, &later):
-			wait = max(wait, later.After)
+			wait = max(wait, min(later.After, longestWait))
 		}
 		m.outage.begin(err)
 		if !sleep(ctx, wait) {

@@ -32,7 +32,7 @@ type File struct {
 
 	file  *os.File // nil: not open yet
 	size  int64
-	there []byte // the end of the file as it was found, to hold what comes against
+	there map[string]struct{} // lines that the files ended with when they were opened
 }
 
 // FileOptions say where the file is, and when it is another's turn.
@@ -136,8 +136,19 @@ func (f *File) open(mode fs.FileMode) error {
 		return err
 	}
 	size, there, err := mend(file)
-	if err == nil && size == 0 { // the last before a crash may be in the one before
-		there = f.endOf(f.aside(1))
+	// The last before a crash may reach back into the files before.
+	f.there = map[string]struct{}{}
+	room := tailBytes
+	for i := 1; err == nil; i++ {
+		for line := range bytes.Lines(there) {
+			f.there[string(bytes.TrimSuffix(line, []byte("\n")))] = struct{}{}
+		}
+		if room -= len(there); room <= 0 || i > f.keep {
+			break
+		}
+		if there = f.endOf(f.aside(i)); there == nil {
+			break
+		}
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(f.path))
@@ -146,11 +157,11 @@ func (f *File) open(mode fs.FileMode) error {
 		_ = file.Close()
 		return err
 	}
-	f.file, f.size, f.there = file, size, there
+	f.file, f.size = file, size
 	return nil
 }
 
-// endOf is what a file ends with, nothing if it cannot be read.
+// endOf is what a file ends with, nil if it cannot be read.
 func (f *File) endOf(path string) []byte {
 	file, err := os.Open(path)
 	if err != nil {
@@ -199,37 +210,22 @@ func mend(file *os.File) (size int64, tail []byte, err error) {
 	return size, tail, nil
 }
 
-// lines are the records that the file does not end with already.
+// lines are the records that the files do not end with already.
 func (f *File) lines(list []Record) []byte {
-	if f.there != nil && len(list) > 0 {
-		f.there = from(f.there, list[0].JSON)
-	}
 	var b []byte
+	news := false
 	for i := range list {
 		line := list[i].JSON
-		if len(f.there) > len(line) && f.there[len(line)] == '\n' && bytes.HasPrefix(f.there, line) {
-			f.there = f.there[len(line)+1:]
+		if _, ok := f.there[string(line)]; ok {
+			news = false
 			continue
 		}
-		f.there = nil // from here on it is news
-		b = append(append(b, line...), '\n')
+		b, news = append(append(b, line...), '\n'), true
+	}
+	if news { // and all that follows
+		f.there = nil
 	}
 	return b
-}
-
-// from is what a text has from its last line that says this on; nil: it has none.
-func from(text, line []byte) []byte {
-	for end := len(text); ; {
-		i := bytes.LastIndex(text[:end], line)
-		if i < 0 {
-			return nil
-		}
-		after := i + len(line)
-		if (i == 0 || text[i-1] == '\n') && after < len(text) && text[after] == '\n' {
-			return text[i:]
-		}
-		end = i
-	}
 }
 
 // next puts the file aside and begins another, with the same rights.

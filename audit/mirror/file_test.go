@@ -120,6 +120,23 @@ func TestFileAfterACrash(t *testing.T) {
 	}
 }
 
+// Several crashes in a row spread one lot over several files.
+func TestFileAfterCrashesBetweenFiles(t *testing.T) {
+	dir, path := filled(t, 60), filepath.Join(t.TempDir(), "audit.jsonl")
+	ids, texts := should(t, dir)
+	for end := 10; end <= 60; end += 10 {
+		sink := mirror.NewFile(mirror.FileOptions{Path: path, Rotate: 1, Keep: 20})
+		if err := sink.Send(t.Context(), lotOf(ids, texts, 0, end)); err != nil { // the bookmark never gets on
+			t.Fatal(err)
+		}
+		_ = sink.Close()
+	}
+	if _, err := os.Stat(path + ".4"); err != nil {
+		t.Error("it was not put aside")
+	}
+	inFiles(t, path).check(t, dir, 0)
+}
+
 func lotOf(ids []string, texts map[string]string, begin, end int) mirror.Lot {
 	lot := mirror.Lot{Log: logName, First: int64(begin), End: int64(end)}
 	for i := begin; i < end; i++ {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"toolvault/audit"
@@ -236,3 +237,53 @@ type deaf struct{ until chan struct{} }
 
 func (d deaf) Send(context.Context, mirror.Lot) error { <-d.until; return nil }
 func (d deaf) Close() error                           { panic("closed while it is at work") }
+
+// busy is a place that asks for some time, once for each that is listed.
+type busy struct {
+	errs  []error
+	times []time.Time
+}
+
+func (b *busy) Send(context.Context, mirror.Lot) error {
+	b.times = append(b.times, time.Now())
+	if len(b.times) > len(b.errs) {
+		return nil
+	}
+	return b.errs[len(b.times)-1]
+}
+func (b *busy) Close() error { return nil }
+
+// A place is left alone for as long as it asks, up to an hour; one that says nothing
+// for longer and longer, up to a minute; one that refuses us for five minutes.
+func TestWaits(t *testing.T) {
+	dir := filled(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		place := &busy{errs: []error{
+			&mirror.Later{After: 90 * time.Second, Err: errHere}, &mirror.Later{After: 10 * time.Hour, Err: errHere}, errHere, errHere, errHere, errHere, errHere, errHere,
+			&mirror.Closed{Err: errHere},
+		}}
+		o := options(dir, "busy", func() (mirror.Sink, error) { return place, nil })
+		o.Wait, o.Pause = nil, 0
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- mirror.New(o).Run(ctx) }()
+		time.Sleep(3 * time.Hour)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		var got []time.Duration
+		for i := range place.times[1:] {
+			got = append(got, place.times[i+1].Sub(place.times[i]))
+		}
+		want := []time.Duration{90 * time.Second, time.Hour, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute, 5 * time.Minute}
+		if len(got) != len(want) {
+			t.Fatalf("waited %v", got)
+		}
+		for i := range want {
+			if got[i] > want[i] || got[i] < want[i]*3/4 || i < 2 && got[i] != want[i] || i == 8 && got[i] != want[i] {
+				t.Errorf("waited %v before attempt %d, and should %v", got[i], i+1, want[i])
+			}
+		}
+	})
+}

@@ -130,7 +130,7 @@ func (b *Book) List(since time.Time, open bool) []Alert {
 func LoadBook(ctx context.Context, dir string, since time.Time) (*Book, error) {
 	b, from := NewBook(), int64(0)
 	st, err := readState(dir)
-	if err == nil && st.Book.Alerts != nil && (since.IsZero() || st.Book.Dropped.Before(since)) {
+	if err == nil && (since.IsZero() || st.Book.Dropped.Before(since)) {
 		b, from = st.Book, st.Next
 	}
 	_, err = audit.Scan(ctx, dir, from, func(r audit.Raw) error {

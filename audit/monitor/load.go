@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"sort"
 	"time"
 
@@ -16,15 +17,12 @@ func (m *Monitor) load(ctx context.Context, upto int64) error {
 	m.acting, m.told = map[string]attempt{}, map[string]bool{}
 	m.saved, m.every, m.using = m.Now(), saveEvery, m.Settings()
 	if err != nil {
-		if !noState(err) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			m.Logger.Warn("what the monitor had learned is lost: it learns from the log anew", "error", err)
 		}
 		return m.learn(ctx, upto)
 	}
 	m.judge, m.book = st.judge(*m.using), st.Book
-	if m.book.Alerts == nil {
-		m.book.Alerts = map[string]*Alert{}
-	}
 	if err := m.remember(ctx); err != nil {
 		return m.drop(err)
 	}

@@ -104,14 +104,21 @@ func Defaults() map[string]Rule {
 	}
 }
 
+// rule is the one that holds for an agent. Of one that is off what it leaves open is as
+// usual: what is no incident is learned all the same.
 func (s Settings) rule(agent, name string) Rule {
-	if r, ok := s.Agents[agent].Rules[name]; ok && agent != "" {
-		return r
+	r, ok := s.Agents[agent].Rules[name]
+	if !ok {
+		r, ok = s.All.Rules[name]
 	}
-	if r, ok := s.All.Rules[name]; ok {
-		return r
+	switch {
+	case !ok:
+		return Rule{Off: true}
+	case r.Off:
+		r = Defaults()[name]
+		r.Off = true
 	}
-	return Rule{Off: true}
+	return r
 }
 
 // howto is the rules that judge the calls of an agent, looked up once.

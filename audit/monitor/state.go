@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -85,6 +84,9 @@ func readState(dir string) (*state, error) {
 	if st.Version != stateVersion || st.Next < 0 || st.Book == nil {
 		return nil, fmt.Errorf("%s is not of this version", path)
 	}
+	alerts := map[string]*Alert{}
+	fill(alerts, st.Book.Alerts)
+	st.Book.Alerts = alerts
 	return &st, nil
 }
 
@@ -128,5 +130,3 @@ func fill[T any](into, from map[string]*T) {
 		}
 	}
 }
-
-func noState(err error) bool { return errors.Is(err, fs.ErrNotExist) }

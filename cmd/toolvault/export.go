@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"toolvault/audit/export"
 	"toolvault/audit/many"
@@ -76,6 +77,9 @@ With --out the file is there when it is whole, and not before.`,
 				})
 			}
 			if out == "" {
+				if onTerminal(cmd.OutOrStdout()) { // which acts on what strangers have written
+					return misuse(cmd, "stdout is a terminal: write to a file with --out, or into a pipe; 'toolvault audit query' is for reading")
+				}
 				defer end()
 				w := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 				if err := write(w); err != nil {
@@ -98,6 +102,11 @@ With --out the file is there when it is whole, and not before.`,
 	cmd.Flags().StringVar(&format, "format", "", "jsonl, csv or ocsf")
 	cmd.Flags().StringVar(&out, "out", "", "write to this file, whole or not at all (default: stdout)")
 	return cmd
+}
+
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // activities are what the tools do, by their annotations and, of those that

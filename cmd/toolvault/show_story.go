@@ -56,9 +56,9 @@ func moment(at time.Time) string { return at.Local().Format("15:04:05.000") }
 
 func (t *callTeller) head() {
 	c := t.c
-	outcome := t.story.paint(green, c.Status)
+	outcome := t.story.paint(green, shown(c.Status))
 	if c.Status != "ok" {
-		outcome = t.story.paint(yellow, c.Status)
+		outcome = t.story.paint(yellow, shown(c.Status))
 	}
 	took := ""
 	if c.Millis.Total > 0 {
@@ -192,8 +192,12 @@ func (t *callTeller) happened() {
 		if e.Message != "" {
 			text += ": " + cell(e.Message, 200)
 		}
-		if e.CallID != c.CallID {
-			text += " (by another)"
+		switch e.CallID {
+		case c.CallID:
+		case "":
+			text += ", for no call"
+		default:
+			text += ", for another call"
 		}
 		list = append(list, event{e.Time, fmt.Sprintf("%s (record %d)", text, e.Index)})
 	}

@@ -30,7 +30,7 @@ type sources struct {
 func (s *sources) flags(cmd *cobra.Command) {
 	s.localFlags(cmd)
 	cmd.Flags().StringArrayVar(&s.servers, "server", nil, "URL of a toolvault whose log is read over its administrators' interface; several times too")
-	cmd.Flags().StringVar(&s.token, "token", "", "where the token for --server is, with the scope audit:read: env:NAME or file:PATH (default: the sign-in of 'toolvault login URL --admin audit:read')")
+	cmd.Flags().StringVar(&s.token, "token", "", "where the token for the one --server is, with the scope audit:read: env:NAME or file:PATH (default: the sign-in of 'toolvault login URL --admin audit:read')")
 }
 
 // localFlags are those for folders alone.
@@ -93,6 +93,9 @@ func (s *sources) reveal(cmd *cobra.Command) (func(context.Context, string) (str
 	}
 	if len(s.servers) == 0 {
 		return nil, misuse(cmd, "--token is for --server, and there is none")
+	}
+	if len(s.servers) > 1 { // none of them is to see another's
+		return nil, misuse(cmd, "--token is for one --server: for several, sign in to each ('toolvault login URL --admin audit:read')")
 	}
 	kind, name, _ := strings.Cut(s.token, ":")
 	var token string

@@ -22,7 +22,7 @@ func auditVerifyCommand() *cobra.Command {
 	var o output
 	var keys []string
 	var head, proofFile, sinceFile string
-	var witnesses []string
+	var witnesses, archives []string
 	var outside outsiders
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -39,6 +39,9 @@ checkpoint' prints one); --head takes a copy of the file audit/head in its place
 and --anchor a folder or a file that 'audit.anchor' in the config has filled. With
 --witness a witness must have cosigned it, --witness-age ago at most.
 
+What was moved away is verified with the rest by --archive DIR, and by itself, with
+--key, where there is no log.
+
 With --data several times each log is proved by itself, and its verdict begins with
 its name. Their keys are in the same order: --data A --key A's --data B --key B's.
 
@@ -48,6 +51,9 @@ witness of that key must have cosigned it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(from.data) > 1 || len(keys) > 1 {
+				if len(archives) > 0 {
+					return misuse(cmd, "--archive is of one log: with several, leave it out, or verify them one by one")
+				}
 				return verifyEach(cmd, o, from, keys)
 			}
 			p, key := place{config: from.config}, ""
@@ -58,7 +64,7 @@ witness of that key must have cosigned it.`,
 				key = keys[0]
 			}
 			if cmd.Flags().Changed("proof") {
-				for _, other := range []string{"data", "config", "head", "since", "anchor", "witness-age"} {
+				for _, other := range []string{"data", "config", "head", "since", "anchor", "archive", "witness-age"} {
 					if cmd.Flags().Changed(other) {
 						return misuse(cmd, "--proof is checked against --key alone: leave out --%s", other)
 					}
@@ -77,6 +83,9 @@ witness of that key must have cosigned it.`,
 				}
 			}
 			dir, err := p.auditDir()
+			if err != nil && len(archives) > 0 && key != "" && seen == nil {
+				return verifyArchives(cmd, o, key, archives)
+			}
 			if err != nil {
 				return errors.Join(p.noteGone(cmd), err)
 			}
@@ -84,7 +93,7 @@ witness of that key must have cosigned it.`,
 			if err != nil {
 				return err
 			}
-			report, key, err := p.verify(cmd, dir, key, head, kept)
+			report, key, err := p.verify(cmd, dir, key, head, kept, archives...)
 			if err != nil {
 				return err
 			}
@@ -113,8 +122,29 @@ witness of that key must have cosigned it.`,
 	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "verifier key of a witness that must have cosigned (can be given again)")
 	cmd.Flags().DurationVar(&outside.age, "witness-age", 0, "how old the newest cosignature of each --witness may be (default: any age)")
 	cmd.Flags().StringArrayVar(&outside.anchors, "anchor", nil, "a folder or a file of checkpoints that were anchored: the log must hold them all (can be given again)")
+	cmd.Flags().StringArrayVar(&archives, "archive", nil, "a folder that segments of the log were moved to (can be given again)")
 	cmd.Flags().StringVar(&head, "head", "", "a copy of the file audit/head that was kept elsewhere: the log must hold its checkpoint")
 	return cmd
+}
+
+// verifyArchives verifies what was moved away, where there is nothing else of it.
+func verifyArchives(cmd *cobra.Command, o output, key string, archives []string) error {
+	say(cmd, "There is no log here: only the archive is verified.")
+	report, err := audit.Verify(cmd.Context(), audit.VerifyOptions{Archives: archives, Key: key, Progress: progress(cmd.ErrOrStderr())})
+	if err != nil {
+		return err
+	}
+	if report.Checkpoints == 0 && report.Problem == nil {
+		report.Problem = &audit.Problem{Reason: "no checkpoint is signed by this key: the archive is empty"}
+	}
+	found := verdict{Report: report}
+	if err := found.print(cmd.OutOrStdout(), o); err != nil {
+		return err
+	}
+	if !found.good() {
+		return &exitError{1}
+	}
+	return nil
 }
 
 // maxNote bounds a checkpoint, with cosignatures, and a head, in bytes.
@@ -161,7 +191,7 @@ func (v *verdict) print(w io.Writer, o output) error {
 // verify holds the log against a key, or this place's own where none is given,
 // against what was kept outside, and against what the store keeps. It returns the
 // key.
-func (p *place) verify(cmd *cobra.Command, dir, key, headFile string, kept [][]byte) (audit.Report, string, error) {
+func (p *place) verify(cmd *cobra.Command, dir, key, headFile string, kept [][]byte, archives ...string) (audit.Report, string, error) {
 	given := key != ""
 	ctx := cmd.Context()
 	if headFile != "" {
@@ -195,7 +225,7 @@ func (p *place) verify(cmd *cobra.Command, dir, key, headFile string, kept [][]b
 	default:
 		return audit.Report{}, "", err
 	}
-	report, err := audit.Verify(ctx, audit.VerifyOptions{Dir: dir, Key: key, Progress: progress(cmd.ErrOrStderr()), Kept: kept})
+	report, err := audit.Verify(ctx, audit.VerifyOptions{Dir: dir, Archives: archives, Key: key, Progress: progress(cmd.ErrOrStderr()), Kept: kept})
 	if err == nil && given && report.Checkpoints == 0 && report.Problem == nil {
 		report.Problem = &audit.Problem{Reason: "no checkpoint is signed by this key: the log is empty"}
 	}

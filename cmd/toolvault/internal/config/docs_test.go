@@ -21,7 +21,7 @@ import (
 
 var (
 	block = regexp.MustCompile("(?ms)^```(yaml|json)\n(.*?)^```$")
-	begin = regexp.MustCompile(`^(#|(server|storage|keys|services|auth|agents|agentId):|\{\s*"(server|storage|keys|services|agents|agentId)":)`)
+	begin = regexp.MustCompile(`^(#|(server|storage|keys|services|auth|notify|audit|alerts|limits|telemetry|agents|agentId):|\{\s*"(server|storage|keys|services|agents|agentId)":)`)
 )
 
 // Every config in docs/ is one that this program takes, with the services and
