@@ -31,7 +31,7 @@ func each(ctx context.Context, dir string, per int64, f audit.Filter, progress P
 	if err != nil {
 		return err
 	}
-	w := walk{lib: lib, wish: newWish(f), now: now, fn: fn, records: newRecords(dir, lib.log.size), carried: map[uint64]outcome{}}
+	w := walk{lib: lib, wish: newWish(f), now: now, fn: fn, records: newRecords(dir), carried: map[uint64]outcome{}}
 	defer w.records.close()
 	err = w.run(ctx)
 	if errors.Is(err, errEnough) {

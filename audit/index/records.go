@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"toolvault/audit"
 	"toolvault/audit/internal/leaf"
@@ -26,16 +30,23 @@ type pair struct{ first, outcome int64 }
 // records reads single records of a log.
 type records struct {
 	dir      string
-	size     int64
-	reader   *audit.Reader
+	readers  []*audit.Reader // one for each that read side by side
 	splitter words.Splitter
 }
 
-func newRecords(dir string, size int64) *records {
-	return &records{dir: dir, size: size, reader: audit.NewReader(dir)}
+func newRecords(dir string) *records {
+	r := &records{dir: dir}
+	for range runtime.GOMAXPROCS(0) {
+		r.readers = append(r.readers, audit.NewReader(dir))
+	}
+	return r
 }
 
-func (r *records) close() { _ = r.reader.Close() }
+func (r *records) close() {
+	for _, reader := range r.readers {
+		_ = reader.Close()
+	}
+}
 
 // read calls fn with the records of each pair, in the order of the list. It reads
 // them in the order of the log, and at most maxBytes of them: else the error is
@@ -72,41 +83,49 @@ func (r *records) read(ctx context.Context, list []pair, fn func(first, outcome 
 	return nil
 }
 
-// collect reads records by their sorted indices.
+// collect reads records by their sorted indices, some side by side.
 func (r *records) collect(ctx context.Context, wanted []int64, bounded bool) (map[int64]audit.Raw, error) {
+	var mu sync.Mutex // for got and bytes
 	got := make(map[int64]audit.Raw, len(wanted))
 	bytes := 0
 	keep := func(raw audit.Raw) error {
+		raw = raw.Clone()
+		mu.Lock()
+		defer mu.Unlock()
 		if bytes += len(raw.Leaf) + len(raw.Body); bounded && bytes > maxBytes {
 			return errTooMuch
 		}
-		got[raw.Index] = raw.Clone()
+		got[raw.Index] = raw
 		return nil
 	}
+	var runs [][]int64
 	for len(wanted) > 0 {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("audit index: %w", context.Cause(ctx))
-		}
 		n := 1
 		for n < len(wanted) && wanted[n]-wanted[n-1] <= nearby {
 			n++
 		}
-		var err error
-		if n == 1 {
-			err = r.one(wanted[0], keep)
-		} else {
-			err = r.run(ctx, wanted[:n], keep)
-		}
-		if err != nil {
-			return nil, err
-		}
-		wanted = wanted[n:]
+		runs, wanted = append(runs, wanted[:n]), wanted[n:]
 	}
-	return got, nil
+	g, ctx := errgroup.WithContext(ctx)
+	for i, reader := range r.readers {
+		mine := runs[i*len(runs)/len(r.readers) : (i+1)*len(runs)/len(r.readers)]
+		if len(mine) == 0 {
+			continue
+		}
+		g.Go(func() error {
+			for _, run := range mine {
+				if err := r.run(ctx, reader, run, keep); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return got, g.Wait()
 }
 
-func (r *records) one(index int64, keep func(audit.Raw) error) error {
-	raw, err := r.reader.At(index)
+func one(reader *audit.Reader, index int64, keep func(audit.Raw) error) error {
+	raw, err := reader.At(index)
 	if errors.Is(err, audit.ErrNoRecord) {
 		return nil
 	}
@@ -117,7 +136,13 @@ func (r *records) one(index int64, keep func(audit.Raw) error) error {
 }
 
 // run reads some that stand near each other.
-func (r *records) run(ctx context.Context, wanted []int64, keep func(audit.Raw) error) error {
+func (r *records) run(ctx context.Context, reader *audit.Reader, wanted []int64, keep func(audit.Raw) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("audit index: %w", context.Cause(ctx))
+	}
+	if len(wanted) == 1 {
+		return one(reader, wanted[0], keep)
+	}
 	_, err := audit.Scan(ctx, r.dir, wanted[0], func(raw audit.Raw) error {
 		for len(wanted) > 0 && wanted[0] < raw.Index {
 			wanted = wanted[1:]

@@ -37,7 +37,7 @@ func BenchmarkOneAmongMany(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if rec, err := raw.Record(); err == nil && rec.CallID != "" {
+		if rec, err := raw.Record(); err == nil && rec.Phase == audit.PhaseCall {
 			calls = append(calls, rec)
 		}
 	}

@@ -48,9 +48,6 @@ func MakeRecord(ctx context.Context, dir string, index int64, o Options) ([]byte
 	return prove(ctx, dir, "", []int64{index}, o)
 }
 
-// indexed is how many records the index takes in between two reports.
-const indexed = 1 << 14
-
 // find returns the indices of the records of a call, its own before its events'.
 // The id tells when the call was made, so that not all of the log is looked
 // through; where it does not, or lies, all of it is.
@@ -75,7 +72,7 @@ func find(ctx context.Context, dir, callID string, o Options) ([]int64, error) {
 func search(ctx context.Context, dir string, f audit.Filter, o Options) ([]int64, error) {
 	var building index.Progress
 	if o.Progress != nil {
-		building = func(done, _ int) { o.Progress(int64(done) * indexed) }
+		building = func(done, _ int) { o.Progress(int64(done) * index.BlockRecords) }
 	}
 	var own, events []int64
 	take := func(e audit.Entry) error {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os/user"
 	"strings"
 	"time"
 
@@ -175,13 +174,9 @@ func alertsAckCommand() *cobra.Command {
 				return err
 			}
 			return p.with(cmd, func(a *app.App) error {
-				who := ""
-				if u, err := user.Current(); err == nil {
-					who = u.Username
-				}
 				_, err := a.Log.Append(cmd.Context(), audit.Record{
 					Phase: audit.PhaseEvent, Event: monitor.EventAcknowledged, CallID: alert.ID, Rule: alert.Rule, Agent: alert.Subject.Agent,
-					Outcome: "ok", Transport: "cli", Admin: a.Redactor.Text(who), Message: a.Redactor.Text(note),
+					Outcome: "ok", Transport: "cli", Admin: app.Operator(), Message: a.Redactor.Text(note),
 				})
 				if err != nil {
 					return err

@@ -38,7 +38,7 @@ The newest segment always stays.`,
 				return fmt.Errorf("--to: %w", err)
 			}
 			return p.with(cmd, func(a *app.App) error {
-				moved, err := a.Log.Archive(cmd.Context(), to, at, localUser())
+				moved, err := a.Log.Archive(cmd.Context(), to, at, app.Operator())
 				if err != nil {
 					return err
 				}

@@ -24,7 +24,7 @@ whoever has written down an older key can still verify with it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rotate {
 				return p.with(cmd, func(a *app.App) error {
-					key, err := a.RotateAuditKey(cmd.Context(), localUser())
+					key, err := a.RotateAuditKey(cmd.Context(), app.Operator())
 					if err != nil {
 						return err
 					}

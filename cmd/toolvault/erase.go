@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,7 +61,7 @@ keep.`,
 				}
 			}
 			return p.with(cmd, func(a *app.App) error {
-				e := audit.Erasure{Spans: spans, Event: audit.EventErased, Admin: localUser(), Message: why(a.Redactor.Text(reason))}
+				e := audit.Erasure{Spans: spans, Event: audit.EventErased, Admin: app.Operator(), Message: why(a.Redactor.Text(reason))}
 				if err := a.Log.Erase(cmd.Context(), e); err != nil {
 					return err
 				}
@@ -139,13 +137,4 @@ func why(reason string) string {
 		return ""
 	}
 	return "Reason: " + reason
-}
-
-// localUser is who types the command.
-func localUser() string {
-	u, err := user.Current()
-	if err != nil {
-		return "local"
-	}
-	return cmp.Or(u.Username, u.Uid)
 }

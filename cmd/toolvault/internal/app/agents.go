@@ -44,11 +44,11 @@ func (a *App) HasCredentials(agent string) bool {
 
 // TokenMinted records that a token was made: for whom, which task, until when.
 func (a *App) TokenMinted(ctx context.Context, id auth.Identity) error {
-	_, err := a.Log.Append(ctx, audit.Record{
-		Phase: audit.PhaseEvent, Event: "token.minted", Outcome: "ok", Transport: "cli",
+	_, err := a.Log.Append(ctx, typed(audit.Record{
+		Phase: audit.PhaseEvent, Event: "token.minted", Outcome: "ok",
 		Agent: id.Agent, User: a.Redactor.Text(id.User), Task: id.Task, TokenID: id.TokenID,
 		Message: a.Redactor.Text(fmt.Sprintf("token %s for %s, until %s", id.TokenID, id.Grants, id.Expires.UTC().Format(time.RFC3339))),
-	})
+	}))
 	return err
 }
 

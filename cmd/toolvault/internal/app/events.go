@@ -45,30 +45,30 @@ func (a *App) CredentialFailed(ctx context.Context, event, name string, reason e
 	if name != "" && vault.CheckName(name) != nil {
 		name, first = "", "what was given as its name is none"
 	}
-	_, err := a.Log.Append(ctx, audit.Record{
-		Phase: audit.PhaseEvent, Event: event, CredentialID: name, Outcome: "failed", Message: a.Redactor.Text(first), Transport: "cli",
-	})
+	_, err := a.Log.Append(ctx, typed(audit.Record{
+		Phase: audit.PhaseEvent, Event: event, CredentialID: name, Outcome: "failed", Message: a.Redactor.Text(first),
+	}))
 	if err != nil {
 		a.Logger.Error("that a change of a credential was refused could not be recorded", "credential", name, "event", event, "error", err)
 	}
 	return reason
 }
 
-// Event writes an audit record of something that is not a call.
+// Event writes an audit record of something that was done by a command and is not
+// a call.
 func (a *App) Event(ctx context.Context, event, agent, message string) error {
-	_, err := a.Log.Append(ctx, audit.Record{
-		Phase: audit.PhaseEvent, Event: event, Agent: agent, Outcome: "ok",
-		Message: a.Redactor.Text(message), Transport: "cli",
-	})
+	_, err := a.Log.Append(ctx, typed(audit.Record{
+		Phase: audit.PhaseEvent, Event: event, Agent: agent, Outcome: "ok", Message: a.Redactor.Text(message),
+	}))
 	return err
 }
 
 // CredentialEvent writes an audit record of a change to what is in the vault
 // under a name, with the id that calls with it have in the log.
 func (a *App) CredentialEvent(ctx context.Context, event, name string, version int64, message string) error {
-	r := audit.Record{
-		Phase: audit.PhaseEvent, Event: event, CredentialVersion: version, Outcome: "ok", Message: a.Redactor.Text(message), Transport: "cli",
-	}
+	r := typed(audit.Record{
+		Phase: audit.PhaseEvent, Event: event, CredentialVersion: version, Outcome: "ok", Message: a.Redactor.Text(message),
+	})
 	owners := map[vault.Owner]bool{}
 	for _, d := range a.Vault.Declarations() {
 		if d.Source != "vault:"+name {

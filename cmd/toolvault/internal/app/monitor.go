@@ -82,7 +82,7 @@ func (a *App) act(ctx context.Context, alert monitor.Alert) (string, error) {
 		if err := a.Agents.Suspend(ctx, agent, reason); err != nil {
 			return "", err
 		}
-		return "the agent is suspended", a.Event(ctx, "agent.suspended", agent, reason)
+		return "the agent is suspended", a.ruled(ctx, "agent.suspended", agent, reason)
 	case monitor.ActionFreshToken:
 		var unknown *auth.UnknownAgentError
 		switch err := a.Tokens.RevokeAgent(ctx, agent); {
@@ -91,9 +91,17 @@ func (a *App) act(ctx context.Context, alert monitor.Alert) (string, error) {
 		case err != nil:
 			return "", err
 		}
-		return "all tokens of the agent are void; it can get new ones", a.Event(ctx, "token.revoked", agent, reason)
+		return "all tokens of the agent are void; it can get new ones", a.ruled(ctx, "token.revoked", agent, reason)
 	}
 	return "", fmt.Errorf("there is no action %q", alert.Action)
+}
+
+// ruled writes an audit record of what no person did, but a rule.
+func (a *App) ruled(ctx context.Context, event, agent, reason string) error {
+	_, err := a.Log.Append(ctx, audit.Record{
+		Phase: audit.PhaseEvent, Event: event, Agent: agent, Admin: "toolvault monitor", Outcome: "ok", Message: a.Redactor.Text(reason),
+	})
+	return err
 }
 
 // watchEnds records which credentials end soon, once a day each, for the monitor

@@ -168,10 +168,12 @@ func (a *App) observeOAuth(ctx context.Context, e server.Event) error {
 // was removed had is void everywhere.
 func (a *App) observeClients(ctx context.Context, e client.Event) error {
 	r := audit.Record{
-		Phase: audit.PhaseEvent, Event: "client." + e.Kind, Outcome: "ok", Transport: "cli", ClientID: a.Redactor.Text(e.Client), Message: e.Name,
+		Phase: audit.PhaseEvent, Event: "client." + e.Kind, Outcome: "ok", Transport: "http", ClientID: a.Redactor.Text(e.Client), Message: e.Name,
 	}
 	if e.Address != "" {
-		r.Transport, r.Message = "http", fmt.Sprintf("%s from %s", e.Name, e.Address)
+		r.Message = fmt.Sprintf("%s from %s", e.Name, e.Address)
+	} else {
+		r = typed(r)
 	}
 	if e.Reason != "" {
 		r.Message = strings.TrimSpace(r.Message + ": " + e.Reason)

@@ -117,9 +117,9 @@ func told(e people.Event) string {
 
 // observePeople writes a sign-in, or a change of a person, to the audit log.
 func (a *App) observePeople(ctx context.Context, e people.Event) error {
-	r := audit.Record{Phase: audit.PhaseEvent, Event: "person." + e.Kind, User: e.Person, Outcome: "ok", Transport: "cli"}
-	if e.Address != "" {
-		r.Transport = "http"
+	r := audit.Record{Phase: audit.PhaseEvent, Event: "person." + e.Kind, User: e.Person, Outcome: "ok", Transport: "http"}
+	if e.Address == "" {
+		r = typed(r)
 	}
 	switch e.Kind {
 	case people.SignInFailed:
