@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -39,12 +41,20 @@ func (l *Log) Archive(ctx context.Context, to string, before time.Time, admin st
 	if err != nil {
 		return Span{}, err
 	}
+	end, behind, err := l.readByAll(end)
+	if err != nil {
+		return Span{}, err
+	}
 	n := 0
 	for n+1 < len(list) && list[n+1] <= end {
 		if err := copySealed(ctx, sealedPath(l.dir, list[n]), to); err != nil {
 			return Span{}, err
 		}
 		n++
+	}
+	if n == 0 && behind != "" {
+		return Span{}, fmt.Errorf("audit log: %s has read only the records before %d, and would miss what is moved: let it catch up; if it is no longer used, remove %s",
+			behind, end, Subscription{Dir: l.dir, Name: behind}.path(""))
 	}
 	if n == 0 {
 		return Span{}, nil
@@ -63,6 +73,28 @@ func (l *Log) Archive(ctx context.Context, to string, before time.Time, admin st
 		}
 	}
 	return moved, nil
+}
+
+// readByAll returns how many of the first records every subscriber has read, end
+// at most, and who keeps it from being end.
+func (l *Log) readByAll(end int64) (read int64, behind string, err error) {
+	names, err := os.ReadDir(filepath.Join(l.dir, subscribersDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, "", fmt.Errorf("audit log: %w", err)
+	}
+	for _, e := range names {
+		if strings.Contains(e.Name(), ".") { // a lock, or what a subscriber keeps for itself
+			continue
+		}
+		at, err := Subscription{Dir: l.dir, Name: e.Name()}.Position()
+		if err != nil {
+			return 0, "", err
+		}
+		if at < end {
+			end, behind = at, e.Name()
+		}
+	}
+	return end, behind, nil
 }
 
 func sameFolder(a, b string) (bool, error) {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,16 @@ func TestSegmentsAreMovedAwayAndVerifiedThere(t *testing.T) {
 	check(VerifyOptions{Dir: dir}, 502, moved.End, "")
 	check(VerifyOptions{Dir: dir, Archives: []string{away}}, 502, 0, "")
 	check(VerifyOptions{Archives: []string{away}}, moved.End, 0, "")
+
+	// What a subscriber has not read stays.
+	behind := Subscription{Dir: dir, Name: "mirror-slow"}
+	os.MkdirAll(filepath.Join(dir, subscribersDir), 0o700)
+	if _, err := behind.bookmark(moved.End); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Archive(t.Context(), away, now, "root"); err == nil || !strings.Contains(err.Error(), "mirror-slow has read only") {
+		t.Fatal(err)
+	}
 	l.Close()
 	openTest(t, dir, small) // it opens without them
 

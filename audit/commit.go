@@ -17,7 +17,7 @@ const (
 
 	// In a crowd a sync is worth more the more records it serves, and each costs as
 	// much CPU as a call: after a batch of that many the next one is let grow until
-	// most of its writers are back, for a moment at most. Of a call that is a
+	// half of its writers are back, for a moment at most. Of a call that is a
 	// fraction of what it waits for anyway.
 	crowd  = 8
 	linger = time.Millisecond
@@ -56,7 +56,7 @@ func (c *committer) run() {
 			// alone loses nothing.
 			runtime.Gosched()
 			if last >= crowd {
-				c.log.await(last-last/4, linger)
+				c.log.await(last/2, linger)
 			}
 			batch, closed := c.log.take()
 			if closed {

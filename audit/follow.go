@@ -75,7 +75,7 @@ func (f *follower) run(ctx context.Context, fn func([]Raw) error) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, errNoLog) {
 			return err
 		}
 		f.from = max(f.from, next)

@@ -27,6 +27,9 @@ const (
 	tagLeaves = "leaves"
 )
 
+// errNoLog is for a folder that is not there, or not yet.
+var errNoLog = errors.New("there is no audit log")
+
 func segmentName(first int64) string {
 	return fmt.Sprintf("%0*d%s", segmentDigits, first, segmentSuffix)
 }
@@ -37,7 +40,7 @@ func segmentPath(dir string, first int64) string { return filepath.Join(dir, seg
 func segments(dir string) ([]int64, error) {
 	names, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no audit log in %s: %w", dir, err)
+		return nil, fmt.Errorf("%w in %s: %w", errNoLog, dir, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)

@@ -43,18 +43,20 @@ func (s Subscription) Run(ctx context.Context, fn func(context.Context, []Raw) e
 		} else {
 			err = nil
 		}
-		if err == nil {
-			err = s.save(from)
-		}
 	}
 	if err != nil {
 		return err
 	}
+	mark, err := s.bookmark(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = mark.file.Close() }()
 	return Follow(ctx, s.Dir, from, func(list []Raw) error {
 		if err := fn(ctx, list); err != nil {
 			return err
 		}
-		return s.save(list[len(list)-1].Index + 1)
+		return mark.save(list[len(list)-1].Index + 1)
 	})
 }
 
@@ -76,13 +78,30 @@ func (s Subscription) path(suffix string) string {
 	return filepath.Join(s.Dir, subscribersDir, s.Name+suffix)
 }
 
-// save keeps the position; should it be lost, the last lot comes again.
-func (s Subscription) save(next int64) error {
-	if err := os.WriteFile(s.path(".new"), strconv.AppendInt(nil, next, 10), 0o600); err != nil {
-		return fmt.Errorf("audit subscriber %s: %w", s.Name, err)
+// bookmark is an open file with a position. It has always the same size and lies
+// in one sector: it is written over in place and not synced, so that a power
+// failure leaves the position or an older one.
+type bookmark struct{ file *os.File }
+
+func (s Subscription) bookmark(from int64) (*bookmark, error) {
+	path := s.path("")
+	if info, err := os.Stat(path); err != nil || info.Size() != segmentDigits+1 {
+		if err := replaceFile(path, bookmarkText(from)); err != nil {
+			return nil, fmt.Errorf("audit subscriber %s: %w", s.Name, err)
+		}
 	}
-	if err := os.Rename(s.path(".new"), s.path("")); err != nil {
-		return fmt.Errorf("audit subscriber %s: %w", s.Name, err)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("audit subscriber %s: %w", s.Name, err)
+	}
+	return &bookmark{f}, nil
+}
+
+func bookmarkText(next int64) []byte { return fmt.Appendf(nil, "%0*d\n", segmentDigits, next) }
+
+func (b *bookmark) save(next int64) error {
+	if _, err := b.file.WriteAt(bookmarkText(next), 0); err != nil {
+		return fmt.Errorf("audit subscriber: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"testing"
 )
 
@@ -46,6 +47,18 @@ func TestASubscriptionResumesWhereItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	if next, err := s.Position(); err != nil || next != 305 {
+		t.Fatalf("position %d, %v", next, err)
+	}
+}
+
+// What a subscriber's own error wraps is no sign that the log is not there yet.
+func TestASubscribersErrorEndsIt(t *testing.T) {
+	_, dir := sealedLog(t, 50)
+	s := Subscription{Dir: dir, Name: "test"}
+	if err := s.Run(t.Context(), func(context.Context, []Raw) error { return fs.ErrNotExist }); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if next, err := s.Position(); err != nil || next != 0 {
 		t.Fatalf("position %d, %v", next, err)
 	}
 }

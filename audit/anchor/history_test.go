@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"toolvault/audit"
 )
 
 // A log that lies behind what was anchored was rolled back, whatever the place says.
@@ -22,8 +24,8 @@ func TestRolledBackLogIsNotFollowed(t *testing.T) {
 	_, stop := run(t, o)
 	eventually(t, "a checkpoint", func() bool { taken, _ := place.got(); return len(taken) == 1 })
 	eventually(t, "the bookmark", func() bool {
-		b, _ := os.ReadFile(filepath.Join(log.dir, "subscribers", "anchor-test"))
-		return string(b) == "6"
+		next, err := audit.Subscription{Dir: log.dir, Name: "anchor-test"}.Position()
+		return err == nil && next == 6
 	})
 	stop()
 	for _, name := range []string{"subscribers", statesDir} {

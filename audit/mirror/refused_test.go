@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -207,7 +209,16 @@ func TestMovedAwayUnsent(t *testing.T) {
 		})
 	}
 	all.Wait()
+	// Archive waits for those who have not read it; a bookmark that was put back later
+	// it cannot see.
+	bookmarks := filepath.Join(dir, "subscribers")
+	if err := os.Rename(bookmarks, bookmarks+".away"); err != nil {
+		t.Fatal(err)
+	}
 	moved, err := l.Archive(t.Context(), t.TempDir(), time.Now().Add(time.Hour), "root")
+	if err := os.Rename(bookmarks+".away", bookmarks); err != nil {
+		t.Fatal(err)
+	}
 	if err != nil || moved.First != 0 || moved.End <= size {
 		t.Fatalf("moved %v: %v", moved, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"toolvault/audit/tile"
 	"toolvault/cmd/toolvault/internal/app"
 )
 
@@ -38,6 +39,10 @@ The newest segment always stays.`,
 				return fmt.Errorf("--to: %w", err)
 			}
 			return p.with(cmd, func(a *app.App) error {
+				// Made while all records are here: what is moved can be proved by them.
+				if _, err := tile.Open(cmd.Context(), a.Log.Dir(), nil); err != nil {
+					return err
+				}
 				moved, err := a.Log.Archive(cmd.Context(), to, at, app.Operator())
 				if err != nil {
 					return err
