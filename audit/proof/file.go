@@ -19,6 +19,7 @@ const (
 	MaxFile = 8 << 20
 
 	maxRecords = 16
+	maxKeys    = 64        // changes of the key
 	maxLeaf    = 1<<16 - 1 // as in a log's tiles
 	maxBody    = 256 << 10
 )
@@ -28,6 +29,7 @@ type file struct {
 	Format  string   `json:"format"`
 	CallID  string   `json:"call_id,omitempty"` // of all the records; none: one record that belongs to no call
 	Records []record `json:"records"`
+	Keys    []record `json:"keys,omitempty"` // the records by which keys of the log gave way to the next, oldest first
 }
 
 type record struct {
@@ -94,12 +96,14 @@ func decode(text []byte) (*file, error) {
 		return nil, errors.New("the file proves no record")
 	case len(f.Records) > maxRecords:
 		return nil, fmt.Errorf("the file has more than %d records", maxRecords)
+	case len(f.Keys) > maxKeys:
+		return nil, fmt.Errorf("the file has more than %d changes of the key", maxKeys)
 	}
 	return &f, nil
 }
 
 // known are the members that a file may have.
-var known = []string{"format", "call_id", "records", "leaf", "body", "body_base64", "proof"}
+var known = []string{"format", "call_id", "records", "keys", "leaf", "body", "body_base64", "proof"}
 
 // once refuses members that are there twice, or are not known, and anything behind
 // the document.

@@ -178,7 +178,28 @@ func prove(ctx context.Context, dir, callID string, indices []int64, o Options) 
 		}
 		f.Records = append(f.Records, r)
 	}
+	if f.Keys, err = handovers(dir, tree); err != nil {
+		return nil, err
+	}
 	return f.encode()
+}
+
+// handovers proves, for whoever has an older key of the log, that the newer ones
+// took over from it: each such record under the last checkpoint of the key before.
+func handovers(dir string, tree *tile.Tree) ([]record, error) {
+	all, err := audit.Handovers(dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []record
+	for _, h := range all[max(0, len(all)-maxKeys):] {
+		p, err := tree.Inclusion(h.Size, h.Index)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, record{Leaf: string(h.Leaf), Proof: formatText(h.Index, p, h.Checkpoint)})
+	}
+	return list, nil
 }
 
 // cosigned returns the newest checkpoint that witnesses have cosigned, if it is

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,12 @@ func Verify(text []byte, key string, witnessKeys ...string) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Log: verifier.Name(), CallID: f.CallID}
-	v := verification{verifier: verifier, witnesses: witnessKeys, report: r, checked: map[string]anchor.Checkpoint{}}
+	v := verification{keys: []note.Verifier{verifier}, witnesses: witnessKeys, report: r, checked: map[string]anchor.Checkpoint{}}
+	for i := range f.Keys {
+		if err := v.handover(&f.Keys[i]); err != nil {
+			return nil, err
+		}
+	}
 	for i := range f.Records {
 		if err := v.record(&f.Records[i]); err != nil {
 			return nil, err
@@ -85,7 +91,7 @@ func Verify(text []byte, key string, witnessKeys ...string) (*Report, error) {
 }
 
 type verification struct {
-	verifier  note.Verifier
+	keys      []note.Verifier // the one that was given, and those that took over from it
 	witnesses []string
 	report    *Report
 	checked   map[string]anchor.Checkpoint // notes whose signatures are good
@@ -129,6 +135,53 @@ func (v *verification) record(r *record) error {
 	return nil
 }
 
+// handover takes in a record by which a key gave way to the next. It counts only
+// under the signature of a key that is trusted already: those of before the key
+// that was given are passed over.
+func (v *verification) handover(r *record) error {
+	p, err := parseText(r.Proof)
+	if err != nil {
+		return err
+	}
+	c, err := anchor.Parse(p.note)
+	if err != nil {
+		return err
+	}
+	if err := v.signed(p.note, c); errors.Is(err, ErrOtherKey) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if len(r.Leaf) > maxLeaf || r.Body != "" || r.BodyBase64 != "" ||
+		tlog.CheckRecord(p.proof, c.Size, c.Root, p.index, tlog.RecordHash([]byte(r.Leaf))) != nil {
+		return errors.New("a record of a key that took over is not in the signed tree: it, or its proof, was changed")
+	}
+	key, ok := audit.NamedKey([]byte(r.Leaf))
+	if !ok {
+		return errors.New("what the file has as a change of the key is none")
+	}
+	next, err := note.NewVerifier(key)
+	if err != nil || next.Name() != v.keys[0].Name() {
+		return errors.New("the key that took over cannot be read, or is of another log")
+	}
+	v.keys = append(v.keys, next)
+	return nil
+}
+
+// signed checks that a checkpoint is of the log, and signed with a key of it that
+// is trusted.
+func (v *verification) signed(msg []byte, c anchor.Checkpoint) (err error) {
+	if name := v.keys[0].Name(); c.Origin != name {
+		return fmt.Errorf("the checkpoint is of the log %.100q, not of %q", c.Origin, name)
+	}
+	for _, key := range slices.Backward(v.keys) {
+		if err = CheckSignature(msg, key); err == nil || !errors.Is(err, ErrOtherKey) {
+			return err
+		}
+	}
+	return err
+}
+
 // checkpoint checks the signatures of a note, the log's and the witnesses'.
 func (v *verification) checkpoint(msg []byte) (anchor.Checkpoint, error) {
 	if c, ok := v.checked[string(msg)]; ok {
@@ -138,10 +191,7 @@ func (v *verification) checkpoint(msg []byte) (anchor.Checkpoint, error) {
 	if err != nil {
 		return c, err
 	}
-	if c.Origin != v.verifier.Name() {
-		return c, fmt.Errorf("the checkpoint is of the log %.100q, not of %q", c.Origin, v.verifier.Name())
-	}
-	if err := CheckSignature(msg, v.verifier); err != nil {
+	if err := v.signed(msg, c); err != nil {
 		return c, err
 	}
 	for _, key := range v.witnesses {
