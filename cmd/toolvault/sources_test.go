@@ -57,6 +57,15 @@ func TestALogIsReadOverTheAdministratorsInterface(t *testing.T) {
 		t.Errorf("counted: %s", got)
 	}
 
+	key := strings.TrimSpace(commandOutput(t, s.data, "audit", "key"))
+	if got := commandOutput(t, "", append([]string{"audit", "verify", "--key", key}, there...)...); !strings.Contains(got, "Intact: ") {
+		t.Errorf("verified: %s", got)
+	}
+	other := strings.TrimSpace(commandOutput(t, here, "audit", "key"))
+	if out, err := program(t, "", append([]string{"audit", "verify", "--key", other}, there...)...).CombinedOutput(); err == nil || !strings.Contains(string(out), "NOT INTACT: record 0: the checkpoint is of the log") {
+		t.Errorf("with another log's key: %v %s", err, out)
+	}
+
 	// A token that is none, and one that is an agent's, see nothing.
 	if err := os.WriteFile(token, []byte("tvx_none"), 0o600); err != nil {
 		t.Fatal(err)

@@ -45,11 +45,20 @@ What was moved away is verified with the rest by --archive DIR, and by itself, w
 With --data several times each log is proved by itself, and its verdict begins with
 its name. Their keys are in the same order: --data A --key A's --data B --key B's.
 
+With --server the log of a server is read over its administrators' interface, and all
+its records are held against its newest checkpoint and --key.
+
 With --proof nothing of this is read, but a file that 'toolvault audit prove' has
 written: it is checked against --key alone, on any machine. With --witness the
 witness of that key must have cosigned it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(from.servers) > 0 {
+				return verifyServers(cmd, o, from, keys)
+			}
+			if from.token != "" {
+				return misuse(cmd, "--token is for --server, and there is none")
+			}
 			if len(from.data) > 1 || len(keys) > 1 {
 				if len(archives) > 0 {
 					return misuse(cmd, "--archive is of one log: with several, leave it out, or verify them one by one")
@@ -114,9 +123,9 @@ witness of that key must have cosigned it.`,
 			return nil
 		},
 	}
-	from.localFlags(cmd)
+	from.flags(cmd)
 	o.flag(cmd)
-	cmd.Flags().StringArrayVar(&keys, "key", nil, "verifier key to hold the log against ('toolvault audit key' prints it); one for each of several --data")
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "verifier key to hold the log against ('toolvault audit key' prints it); one for each of several --data or --server")
 	cmd.Flags().StringVar(&sinceFile, "since", "", "a checkpoint that was kept elsewhere: what it covers must be a prefix of the log")
 	cmd.Flags().StringVar(&proofFile, "proof", "", "check this file of 'toolvault audit prove' instead of a log (- is stdin)")
 	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "verifier key of a witness that must have cosigned (can be given again)")

@@ -106,9 +106,25 @@ func (a *Audit) read(ctx context.Context, order string, f audit.Filter, fn func(
 	})
 }
 
-// ask sends a query, again with another token where the first was refused. take
-// reads an answer that is good.
+// LogFile reads a file of the log as a tiled one (c2sp.org/tlog-tiles): its
+// checkpoint, a tile, a bundle of entries; most is how large it may be.
+func (a *Audit) LogFile(ctx context.Context, path string, most int64) (text []byte, err error) {
+	err = a.get(ctx, "/v1/admin/audit/log/"+path, func(resp *http.Response) error {
+		if text, err = io.ReadAll(io.LimitReader(resp.Body, most+1)); err == nil && int64(len(text)) > most {
+			err = fmt.Errorf("%s sends more than %d bytes for %s", a.server.URL, most, path)
+		}
+		return err
+	})
+	return text, err
+}
+
+// ask sends a query. take reads an answer that is good.
 func (a *Audit) ask(ctx context.Context, values url.Values, take func(*http.Response) error) error {
+	return a.get(ctx, "/v1/admin/audit?"+values.Encode(), take)
+}
+
+// get asks for something, again with another token where the first was refused.
+func (a *Audit) get(ctx context.Context, path string, take func(*http.Response) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	silent := time.AfterFunc(answersFor, func() { cancel(errSilent) })
@@ -119,7 +135,7 @@ func (a *Audit) ask(ctx context.Context, values url.Values, take func(*http.Resp
 		if err != nil {
 			return err
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.server.URL+"/v1/admin/audit?"+values.Encode(), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.server.URL+path, nil)
 		if err != nil {
 			return err
 		}
