@@ -30,6 +30,8 @@ func auditQueryCommand() *cobra.Command {
             whether it happened
   refused   a token that was not accepted
   failed    a credential that could not be refreshed
+  broken, revoked   a credential that cannot be used any more
+  low, medium, high   how severe an alert is (--tool alert.raised)
 or why a call failed: ` + strings.Join(kinds(), ", ") + `.
 
 A write is pending until its deadline has passed, and then unknown.

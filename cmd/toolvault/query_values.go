@@ -9,9 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolvault/audit"
+	"toolvault/audit/monitor"
 	"toolvault/schemas"
 	"toolvault/schemas/near"
 	"toolvault/tools/fault"
+	"toolvault/vault"
 )
 
 // parseTime reads a time, or how long ago it was.
@@ -51,7 +53,8 @@ func kinds() []string {
 
 // outcomes are all that a record can have.
 func outcomes() []string {
-	return append([]string{"ok", audit.StatusPending, audit.StatusUnknown, "refused", "failed"}, kinds()...)
+	others := []string{"ok", audit.StatusPending, audit.StatusUnknown, "refused", "failed", string(vault.StateBroken), string(vault.StateRevoked), monitor.Low, monitor.Medium, monitor.High}
+	return append(others, kinds()...)
 }
 
 // noteUnknown says which service or tool of a filter this program does not know.
