@@ -159,6 +159,7 @@ func TestMasterKeyOfAKilledProcess(t *testing.T) {
 // An import that is killed at any moment is finished by the next of the same file,
 // or taken back.
 func TestAKilledImport(t *testing.T) {
+	slowWithRace(t)
 	t.Parallel()
 	dir := t.TempDir()
 	data, file := filepath.Join(dir, "d"), filepath.Join(dir, "grants.json")

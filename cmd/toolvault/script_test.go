@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 // TestScripts plays testdata/script: each file is a session at a shell, with the
 // files that it needs.
 func TestScripts(t *testing.T) {
+	slowWithRace(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -156,6 +156,7 @@ func TestATraceFromTheClientToTheService(t *testing.T) {
 // The standard variables turn traces on where the config is silent, and what they
 // ask for and cannot be had keeps nobody from starting.
 func TestTracesByTheEnvironment(t *testing.T) {
+	slowWithRace(t)
 	collector := telemetrytest.New(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL())
 	t.Setenv("OTEL_SERVICE_NAME", "vault-of-tools")
@@ -218,6 +219,7 @@ func TestACollectorThatHangsHoldsUpNoCall(t *testing.T) {
 // TestNoSecretIsInATrace plants secrets where TestNoSecretIsInAnythingThatLeaves
 // does, and arguments besides, and looks for them in what a collector gets.
 func TestNoSecretIsInATrace(t *testing.T) {
+	slowWithRace(t)
 	const argument = "Hyperion-of-the-arguments"
 	for _, mode := range []string{"answer", "slack error", "error", "html", "half", "redirect"} {
 		t.Run(mode, func(t *testing.T) {
