@@ -38,7 +38,7 @@ func Handovers(dir string) ([]Handover, error) {
 		if err != nil {
 			return nil, err
 		}
-		if next == key {
+		if next == key || next == "" { // "": only begun
 			continue
 		}
 		h, err := handoverAt(dir, firsts[i])

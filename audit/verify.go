@@ -212,6 +212,10 @@ func (v *verification) take(s *inspection) {
 	if !v.follows(s) {
 		return
 	}
+	if s.last && s.problem == nil && s.checkpoints == 0 { // it was begun, and its first write died
+		v.torn = s.torn
+		return
+	}
 	v.takeKey(s)
 	if v.problem != nil {
 		return

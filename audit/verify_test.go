@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"os"
 	"path/filepath"
 	"strings"
@@ -333,4 +334,51 @@ func FuzzReaders(f *testing.F) {
 			verified(t, dir, r.Records+1)
 		}
 	})
+}
+
+// A process that dies when it has just begun a segment leaves one without a whole
+// batch: nothing of the log is missing, and it goes on.
+func TestASegmentThatWasOnlyBegun(t *testing.T) {
+	for name, text := range map[string]string{"empty": "", "torn": `["tree",5,"`, "no batch yet": "whole"} {
+		dir := t.TempDir()
+		second := NewKey()
+		keys := func(o *Options) {
+			o.Keys = func(string) (ed25519.PrivateKey, error) { return second, nil }
+		}
+		l := openTest(t, dir, keys)
+		appendN(t, l, 0, 4)
+		verifier, err := VerifierKey(second, testName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Append(t.Context(), Record{Phase: PhaseEvent, Event: EventKey, Key: verifier}); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		if text == "whole" {
+			tr := treeOf(t, dir)
+			text = string(appendKeyLine(appendTreeLine(nil, &tr), verifier)) + `{"index":5,"time`
+		}
+		os.WriteFile(segmentPath(dir, 5), []byte(text), 0o600)
+		if r := verified(t, dir, 5); r.TornBytes != int64(len(text)) {
+			t.Errorf("%s: %d bytes are torn", name, r.TornBytes)
+		}
+		l = openTest(t, dir, keys)
+		appendN(t, l, 5, 1)
+		if r := verified(t, dir, 6); len(r.Keys) != 2 {
+			t.Errorf("%s: keys %v", name, r.Keys)
+		}
+	}
+}
+
+// treeOf is the tree over a log's records.
+func treeOf(t *testing.T, dir string) (tr tree) {
+	t.Helper()
+	if _, err := Scan(t.Context(), dir, 0, func(r Raw) error {
+		tr.add(newHasher().leaf(r.Leaf))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return tr
 }

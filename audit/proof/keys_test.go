@@ -4,6 +4,9 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -64,6 +67,26 @@ func TestWhoeverHasAnOlderKeyCanCheckANewProof(t *testing.T) {
 					t.Errorf("%s with key %d: %v", call, i, err)
 				}
 			}
+		}
+	}
+}
+
+// A segment that was only begun, by a process that died, is no change of the key.
+func TestASegmentThatWasOnlyBegunIsNoHandover(t *testing.T) {
+	l, keys := rotated(t)
+	if err := l.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	size, _, err := audit.Newest(l.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(l.dir, fmt.Sprintf("%020d.log", size)), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, key := range keys {
+		if _, err := Verify(l.make(t, "last", Options{}), key); err != nil {
+			t.Errorf("key %d: %v", i, err)
 		}
 	}
 }
