@@ -17,10 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"toolvault/audit"
-	"toolvault/audit/tile"
 	"toolvault/auth"
 	"toolvault/auth/client"
 	"toolvault/auth/dpop"
@@ -250,46 +247,6 @@ func (a *App) openGateway(ctx context.Context) (err error) {
 	return a.apply(a.Cfg)
 }
 
-// apply puts a config in force: agents, credentials, policies, services. It is
-// all or nothing: an error leaves what was.
-func (a *App) apply(cfg *config.Config) error {
-	services := configured(a.services, cfg)
-	upstream, err := upstreams(services, cfg)
-	if err != nil {
-		return err
-	}
-	hook, err := webhookOf(cfg)
-	if err != nil {
-		return err
-	}
-	policies, offers := map[string]*auth.Policy{}, map[string]tools.Offer{}
-	var decls []vault.Declaration
-	for _, agent := range cfg.Agents {
-		p, err := auth.CompilePolicy(agent.Rules, shapes(a.schemas))
-		if err != nil {
-			return fmt.Errorf("policy of agent %s: %w", agent.ID, err)
-		}
-		policies[agent.ID], offers[agent.ID] = p, agent.Offer
-		decls = append(decls, agent.Credentials...)
-	}
-	if err := a.identities(cfg); err != nil {
-		return err
-	}
-	if err := a.Gateway.SetServices(services); err != nil {
-		return err
-	}
-	a.limit(cfg)
-	a.Gateway.SetPolicies(policies) // before the credentials: none is used under rules that are not its own
-	a.Gateway.SetOffers(a.Offer, offers)
-	a.Vault.Configure(decls, upstream)
-	a.Agents.Configure(agents(cfg))
-	a.notifier.hook.Store(hook)
-	a.mirrors.set(cfg)
-	a.setOwners(cfg)
-	a.inForce.Store(cfg)
-	return nil
-}
-
 // Grants is all that the credentials allow which calls of the agent for the user
 // can be made with: what a token carries if nobody narrows it. An agent without any here may be one of another process,
 // with a config that this one does not know; its token is then wide, and what it
@@ -320,15 +277,6 @@ func (a *App) Grants(agent, user string) (scope.Grants, error) {
 	return g, nil
 }
 
-// config is the config in force. Of Cfg, the one at the start, only the sections
-// that a change does not touch are read later.
-func (a *App) config() *config.Config {
-	if cfg := a.inForce.Load(); cfg != nil {
-		return cfg
-	}
-	return a.Cfg
-}
-
 // ListenAddr is where to listen.
 func (a *App) ListenAddr() string {
 	if a.Listen != "" {
@@ -345,67 +293,6 @@ func (a *App) PublicURL() string {
 		return strings.TrimSuffix(u, "/")
 	}
 	return "http://" + a.ListenAddr()
-}
-
-// Run follows the store and the config file until ctx ends.
-func (a *App) Run(ctx context.Context) error {
-	for _, w := range store.Warnings(ctx, a.Store) {
-		a.Logger.Warn(w)
-	}
-	a.warn(ctx)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return a.Agents.Run(ctx) })
-	g.Go(func() error { return a.Tokens.Run(ctx) })
-	g.Go(func() error { return a.People.Run(ctx) })
-	g.Go(func() error { return a.Clients.Run(ctx) })
-	if a.Login != nil {
-		g.Go(func() error { return a.Login.Run(ctx) })
-	}
-	if s, prover := a.oauth.server, a.oauth.prover; s != nil {
-		g.Go(func() error { return s.Run(ctx) })
-		g.Go(func() error { return prover.Run(ctx) })
-	}
-	g.Go(func() error { return a.Connect.Run(ctx) })
-	g.Go(func() error { return a.Vault.Run(ctx) })
-	g.Go(func() error { return a.keepSealed(ctx) })
-	g.Go(func() error { return a.keepAudit(ctx) })
-	g.Go(func() error { return a.keepIndex(ctx) })
-	g.Go(func() error { return a.anchor(ctx) })
-	g.Go(func() error { return a.notifier.run(ctx) })
-	g.Go(func() error { return a.runMirrors(ctx) })
-	if a.tracer != nil {
-		g.Go(func() error { return a.tracer.Run(ctx) })
-	}
-	g.Go(func() error { return a.watch(ctx) })
-	g.Go(func() error { return a.Ledger.Run(ctx) })
-	g.Go(func() error { return tile.Run(ctx, AuditDir(a.Dir), a.Logger) })
-	g.Go(func() error { return a.Budgets.Run(ctx) })
-	if a.Config != "" && a.Sandbox == nil {
-		g.Go(func() error {
-			return config.Watch(ctx, a.Config, known(a.services, a.schemas), time.Second, func(cfg *config.Config) { a.reload(ctx, cfg) }, a.keep)
-		})
-	}
-	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
-}
-
-// reload puts a changed config in force.
-func (a *App) reload(ctx context.Context, cfg *config.Config) {
-	if cfg.Digest == a.config().Digest {
-		return
-	}
-	if err := a.apply(cfg); err != nil {
-		a.keep(err)
-		return
-	}
-	a.Logger.Info("the changed config is in force", "file", a.Config, "agents", len(cfg.Agents))
-	a.warn(ctx)
-}
-
-func (a *App) keep(err error) {
-	a.Logger.Error("the changed config is not in force, the old one stays", "error", err)
 }
 
 // Close lets go of everything, last opened first.
