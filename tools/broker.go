@@ -148,11 +148,15 @@ func (c *passage) release(ctx context.Context, ask ReleaseRequest) (Release, *fa
 		}
 		return Release{}, c.vaultFault(err)
 	}
+	endpoint, failure := service.At(c.decl.BaseURL, released.Instance)
+	if failure != nil {
+		return Release{}, failure
+	}
 	c.secrets = c.g.Redactor.For(released.Secret.Reveal())
 	c.cred = &vault.Credential{ID: c.decl.ID, Version: released.Version, Type: c.decl.Type}
 	r := Release{
 		ID: c.decl.ID, Service: service.Name, Type: c.decl.Type, Scope: strings.Join(names, " "), Account: c.decl.Account,
-		Narrowed: released.Narrowed, BaseURL: service.Endpoint.BaseURL, Present: present(released.Scheme), Token: released.Secret.Reveal(),
+		Narrowed: released.Narrowed, BaseURL: endpoint.BaseURL, Present: present(released.Scheme), Token: released.Secret.Reveal(),
 	}
 	if !released.Expires.IsZero() {
 		at := released.Expires.UTC()

@@ -246,10 +246,15 @@ func (c *passage) do(ctx context.Context) (out any, failure *fault.Error) {
 	if c.bound.own != nil {
 		return c.doItself(ctx)
 	}
-	c.client = c.g.Pool.Client(c.bound.service.Endpoint, (*applied)(c), c.callID)
+	endpoint, failure := c.bound.service.At(c.decl.BaseURL, c.cred.Instance)
+	if failure != nil {
+		return nil, failure
+	}
+	c.client = c.g.Pool.Client(endpoint, (*applied)(c), c.callID)
 	c.client.Conceal(func(s string) string { return c.secrets.Values(s) })
 	c.client.Permit(c.allows)
 	c.client.Account(c.label)
+	c.client.Params(c.decl.Params)
 	c.client.Report(c.call.Progress)
 	c.client.Trace(c.call.Trace)
 	out, err := c.bound.tool.Run(ctx, c.client, c.args.Raw)

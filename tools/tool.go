@@ -33,6 +33,11 @@ type Service struct {
 	Tools    []Tool
 	Timeout  time.Duration // of one call; 0: the gateway's
 
+	// Instances are the domains, such as ".my.salesforce.com", in which customers have
+	// a host of their own, where the token endpoint says which one a token is for.
+	// Endpoint.BaseURL is then where one signs in. See At.
+	Instances []string
+
 	// Probe asks the service whether it accepts the credential and returns who
 	// the service says it is, e.g. "workspace Acme, bot toolvault".
 	Probe func(ctx context.Context, c *upstream.Client) (string, error)

@@ -264,25 +264,6 @@ func TestDiscoveredScopes(t *testing.T) {
 	}
 }
 
-func TestProviderAt(t *testing.T) {
-	google := ProviderAt("https://accounts.google.com")
-	if !google.PKCE || !google.Incremental || google.AuthParams["access_type"] != "offline" || google.TokenURL == "" {
-		t.Fatalf("Google is %+v", google)
-	}
-	if other := ProviderAt("https://login.example"); other.TokenURL != "" || !other.PKCE || other.Issuer != "https://login.example" {
-		t.Fatalf("any other is %+v", other)
-	}
-	if n := ProviderAt("https://api.notion.com"); n.ClientAuth != ClientJSON || n.PKCE {
-		t.Fatalf("Notion is %+v", n)
-	}
-	for _, issuer := range []string{"https://accounts.google.com", "https://login.salesforce.com", "https://test.salesforce.com", "https://api.notion.com"} {
-		p := ProviderAt(issuer)
-		if p.AuthURL == "" || p.TokenURL == "" || p.RevokeURL == "" || p.Issuer != issuer {
-			t.Errorf("%s is %+v", issuer, p)
-		}
-	}
-}
-
 // A description that is taken gives only addresses that nobody can listen to.
 func FuzzMetadata(f *testing.F) {
 	f.Add([]byte(`{"issuer":"https://login.example","authorization_endpoint":"https://login.example/a","token_endpoint":"https://login.example/t"}`))

@@ -73,6 +73,7 @@ func (m Material) ask(ctx context.Context, endpoint string, form url.Values, pro
 		TokenType   any `json:"token_type"`
 		ExpiresIn   any `json:"expires_in"`
 		Scope       any `json:"scope"`
+		Instance    any `json:"instance_url"`
 		Error       any `json:"error"`
 	}
 	malformed := json.Unmarshal(body, &answer)
@@ -97,7 +98,19 @@ func (m Material) ask(ctx context.Context, endpoint string, form url.Values, pro
 	if scope, _ := answer.Scope.(string); len(scope) <= 8<<10 {
 		t.Scope = scope
 	}
+	t.Instance = instanceOf(answer.Instance)
 	return t, nil
+}
+
+// instanceOf reads where a token endpoint says that its service is: a base URL,
+// without a slash at its end; "" for what is none.
+func instanceOf(v any) string {
+	text, _ := v.(string)
+	u, err := url.Parse(text)
+	if err != nil || len(text) > 512 || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return ""
+	}
+	return strings.TrimSuffix(u.String(), "/")
 }
 
 // seconds reads what a service says of a token's life, as a number or as text; 0

@@ -118,6 +118,9 @@ func (m Material) assertionGrant() (assertionGrant, error) {
 		g.endpoint = m.Service.App.TokenURL
 	}
 	if a.audience == "" {
+		a.audience = m.Service.App.Audience
+	}
+	if a.audience == "" {
 		a.audience = g.endpoint
 	}
 	switch {

@@ -45,6 +45,9 @@ type Param struct {
 	Form     Form
 	// Check returns what is wrong with a value, or nil; nil: any one line of text.
 	Check func(value string) error
+	// Header is where the secret that a FormSecret names goes on every request, beside
+	// the credential: "X-Openai-Api-Key".
+	Header string
 }
 
 // Form is what the value of a Param is, for whoever reads the config.
@@ -52,10 +55,11 @@ type Form int
 
 // Forms of a Param.
 const (
-	FormText Form = iota // any one line
-	FormID               // an id that somebody has drawn by lot: it may look like a secret, and is none
-	FormURL              // an https URL, or http to a host that is near
-	FormPath             // the path of a file; a relative one begins at the config's folder
+	FormText   Form = iota // any one line
+	FormID                 // an id that somebody has drawn by lot: it may look like a secret, and is none
+	FormURL                // an https URL, or http to a host that is near
+	FormPath               // the path of a file; a relative one begins at the config's folder
+	FormSecret             // where a further secret is, as in source; it is presented in Param.Header
 )
 
 // Material is what a type works with.
@@ -76,6 +80,8 @@ type Token struct {
 	Secret  Secret
 	Expires time.Time // zero: the service has not said
 	Scope   string    // what the service said that it granted
+
+	Instance string // see Credential
 }
 
 // kinds are all the types there are.
@@ -90,6 +96,8 @@ var kinds = map[string]kind{
 	TypeMTLS:              mutualTLS(),
 	TypeSession:           session(),
 	TypeSignedRequest:     signedRequest(),
+	TypeWriteKey:          {},
+	TypeProfileToken:      {},
 }
 
 // Types lists all types of credential, in order.

@@ -44,7 +44,7 @@ func (v *Vault) obtained(ctx context.Context, d Declaration, secret Secret) (*Cr
 		if !hit {
 			v.renewAhead(t, s)
 		}
-		return v.credentialOf(t, s, version)
+		return v.credentialOf(ctx, t, s, version)
 	}
 	return v.freshen(ctx, t, s, version)
 }
@@ -72,7 +72,7 @@ func (v *Vault) trade(m Material) target {
 		now := v.clock().UTC()
 		next := Stored{
 			Type: m.Declaration.Type, Secret: token.Secret, Issued: now, Expires: token.Expires, Scope: token.Scope,
-			Basis: basis, Created: s.Created, Account: s.Account,
+			Instance: token.Instance, Basis: basis, Created: s.Created, Account: s.Account,
 		}
 		if next.Created.IsZero() {
 			next.Created = now
@@ -100,8 +100,8 @@ func (m Material) basis() string {
 }
 
 // credentialOf makes a credential of a record that a target stands for.
-func (v *Vault) credentialOf(t target, s Stored, version int64) (*Credential, error) {
-	c, err := v.credential(t.d, s, version)
+func (v *Vault) credentialOf(ctx context.Context, t target, s Stored, version int64) (*Credential, error) {
+	c, err := v.credential(ctx, t.d, s, version)
 	if err == nil && !t.spends {
 		c.target = &t
 		c.secrets = append(c.secrets, t.origin)

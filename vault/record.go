@@ -13,16 +13,17 @@ const MaxSecret = 64 << 10
 
 // Stored is what the vault keeps of one credential.
 type Stored struct {
-	Type    string
-	Secret  Secret    // the key or access token; may be empty where there is a Refresh
-	Refresh Secret    // OAuth refresh token; empty: none
-	Old     Secret    // of a static key: the one before it, tried where the service refuses this one
-	Issued  time.Time // when the access token was; zero: not known
-	Expires time.Time // of the access token; zero: unknown or never
-	Scope   string    // what the service said it granted, as it said it
-	Account string    // whose it is, as the service says: "workspace Acme (T024BE7LD)"
-	User    string    // the person for whom consent was given; "": the agent itself, or not known here
-	Basis   string    // of a token that was obtained for a secret: a fingerprint of the secret
+	Type     string
+	Secret   Secret    // the key or access token; may be empty where there is a Refresh
+	Refresh  Secret    // OAuth refresh token; empty: none
+	Old      Secret    // of a static key: the one before it, tried where the service refuses this one
+	Issued   time.Time // when the access token was; zero: not known
+	Expires  time.Time // of the access token; zero: unknown or never
+	Scope    string    // what the service said it granted, as it said it
+	Account  string    // whose it is, as the service says: "workspace Acme (T024BE7LD)"
+	Instance string    // where the token endpoint says that the service is; "" where it says nothing
+	User     string    // the person for whom consent was given; "": the agent itself, or not known here
+	Basis    string    // of a token that was obtained for a secret: a fingerprint of the secret
 
 	State     State     // StateOK, StateNeedsConsent, StateBroken or StateRevoked: what was found out last
 	Reason    string    // one sentence, where the last attempt to refresh failed
@@ -55,6 +56,7 @@ const (
 	tagRefreshed
 	tagFailed
 	tagUser
+	tagInstance
 )
 
 var errNewerRecord = errors.New("it was written by a newer version of toolvault: run that one")
@@ -92,6 +94,7 @@ func (s Stored) encode() []byte {
 	moment(tagRefreshed, s.Refreshed)
 	moment(tagFailed, s.Failed)
 	text(tagUser, s.User)
+	text(tagInstance, s.Instance)
 	return b
 }
 
@@ -147,6 +150,8 @@ func decodeStored(b []byte) (Stored, error) {
 			s.Failed, err = moment(field)
 		case tagUser:
 			s.User = string(field)
+		case tagInstance:
+			s.Instance = string(field)
 		default:
 			err = errNewerRecord
 		}

@@ -68,16 +68,16 @@ func (v *Vault) freshen(ctx context.Context, t target, s Stored, version int64) 
 	t.stale = s.Secret
 	if t.spends && s.Refresh.Empty() {
 		if s.usable(now) {
-			return v.credential(t.d, s, version)
+			return v.credential(ctx, t.d, s, version)
 		}
 		return nil, because(ErrNeedsConsent, "the access token ended at %s and there is no refresh token: %s",
 			s.Expires.UTC().Format(time.RFC3339), consent(t.d))
 	}
 	if s.good(now) && v.renewAhead(t, s) {
-		return v.credentialOf(t, s, version)
+		return v.credentialOf(ctx, t, s, version)
 	}
 	if s.usable(now) && v.attempts.resting(t.name, restFor, now) {
-		return v.credentialOf(t, s, version)
+		return v.credentialOf(ctx, t, s, version)
 	}
 	waiting := ctx
 	if s.usable(now) {
@@ -91,7 +91,7 @@ func (v *Vault) freshen(ctx context.Context, t target, s Stored, version int64) 
 			return nil, away
 		}
 		v.log.Warn("an access token could not be refreshed and is used to its end", "credential", t.d.ID, "expires", s.Expires, "error", err)
-		return v.credentialOf(t, s, version)
+		return v.credentialOf(ctx, t, s, version)
 	}
 	return c, err
 }
@@ -122,7 +122,7 @@ func (v *Vault) refresh(ctx context.Context, t target, forced bool) (*Credential
 			return nil, r.Err
 		}
 		got := r.Val.(renewal)
-		return v.credentialOf(t, got.stored, got.version)
+		return v.credentialOf(ctx, t, got.stored, got.version)
 	}
 }
 

@@ -21,6 +21,7 @@ type Released struct {
 	Scheme   Scheme // how it is presented
 	Version  int64
 	Account  string
+	Instance string    // see Credential
 	Expires  time.Time // zero: unknown or never
 	Narrowed bool      // the token itself can do no more than was asked for
 }
@@ -42,7 +43,7 @@ func (v *Vault) Release(ctx context.Context, d Declaration, names []string) (Rel
 	if err != nil {
 		return Released{}, err
 	}
-	r := Released{Secret: c.presented, Scheme: m.Scheme, Version: c.Version, Account: c.Account, Expires: c.Expires}
+	r := Released{Secret: c.presented, Scheme: m.Scheme, Version: c.Version, Account: c.Account, Instance: c.Instance, Expires: c.Expires}
 	if !v.Narrows(d) || len(names) == 0 {
 		return r, nil
 	}

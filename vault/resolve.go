@@ -62,7 +62,7 @@ func (v *Vault) fromVault(ctx context.Context, d Declaration, name string) (*Cre
 		if !hit {
 			v.renewAhead(v.grant(d, name), s)
 		}
-		return v.credential(d, s, version)
+		return v.credential(ctx, d, s, version)
 	}
 	return v.freshen(ctx, v.grant(d, name), s, version)
 }
@@ -73,7 +73,7 @@ func (v *Vault) present(ctx context.Context, d Declaration, s Stored, version in
 	if kinds[d.Type].obtain != nil {
 		return v.obtained(ctx, d, s.Secret)
 	}
-	return v.credential(d, s, version)
+	return v.credential(ctx, d, s, version)
 }
 
 // missing says of a record that is not there how it gets there.
@@ -116,16 +116,19 @@ func (v *Vault) material(d Declaration, secret Secret) (Material, error) {
 	case !ok:
 		scheme = Bearer
 	}
+	if d.BaseURL != "" {
+		service.BaseURL = d.BaseURL
+	}
 	return Material{Declaration: d, Scheme: scheme, Service: service, Secret: secret, HTTP: v.http, Now: v.clock()}, nil
 }
 
-func (v *Vault) credential(d Declaration, s Stored, version int64) (*Credential, error) {
+func (v *Vault) credential(ctx context.Context, d Declaration, s Stored, version int64) (*Credential, error) {
 	m, err := v.material(d, s.Secret)
 	if err != nil {
 		return nil, err
 	}
 	c := &Credential{
-		ID: d.ID, Version: version, Type: d.Type, Scope: d.Scope, Expires: s.Expires, Account: s.Account,
+		ID: d.ID, Version: version, Type: d.Type, Scope: d.Scope, Expires: s.Expires, Account: s.Account, Instance: s.Instance,
 		Authorizer: schemed{m.Scheme, s.Secret},
 		decl:       d, presented: s.Secret, suspect: v.suspected(d, s), secrets: make([]Secret, 1, 4),
 	}
@@ -134,9 +137,15 @@ func (v *Vault) credential(d Declaration, s Stored, version int64) (*Credential,
 			return nil, invalid("%w", err)
 		}
 	}
+	if c.further, err = v.further(ctx, m); err != nil {
+		return nil, err
+	}
 	c.secrets[0] = s.Secret
 	if more, ok := c.Authorizer.(interface{ secrets() []Secret }); ok {
 		c.secrets = append(c.secrets, more.secrets()...)
+	}
+	for _, f := range c.further {
+		c.secrets = append(c.secrets, f.secret)
 	}
 	for _, other := range []Secret{s.Refresh, s.Old} {
 		if !other.Empty() {
@@ -185,7 +194,7 @@ func (v *Vault) Renew(ctx context.Context, c *Credential) (*Credential, error) {
 		// The service does not know the new key yet: the one before it may do.
 		v.turnedDown(ctx, c, StateBroken, fmt.Sprintf("%s refuses the new key; the one before it is used where it is still taken", d.Service))
 		s.Secret, s.Old = s.Old, s.Secret
-		former, err := v.credential(d, s, version)
+		former, err := v.credential(ctx, d, s, version)
 		if err == nil {
 			former.Former = true
 		}

@@ -80,7 +80,7 @@ func (v *Vault) Check(ctx context.Context, d Declaration) error {
 	}
 	k := kinds[d.Type]
 	if k.obtain == nil {
-		_, err := v.credential(d, s, 0)
+		_, err := v.credential(ctx, d, s, 0)
 		return err
 	}
 	m, err := v.material(d, s.Secret)

@@ -71,6 +71,9 @@ func granted(old Stored, t *oauth2.Token, asked time.Time) (Stored, error) {
 	if scope, ok := t.Extra("scope").(string); ok && scope != "" && len(scope) <= 8<<10 {
 		next.Scope = scope
 	}
+	if instance := instanceOf(t.Extra("instance_url")); instance != "" {
+		next.Instance = instance
+	}
 	return next, next.check(asked)
 }
 

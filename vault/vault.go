@@ -22,6 +22,8 @@ const (
 	TypeMTLS              = "mtls"
 	TypeSession           = "session"
 	TypeBasic             = "basic"
+	TypeWriteKey          = "write_key"
+	TypeProfileToken      = "profile_token"
 )
 
 // Owner is whose credential it is: an agent, or an agent acting for a user.
@@ -36,6 +38,12 @@ type Scheme struct {
 	Basic  bool   // instead of both: user name of Basic, with an empty password (RFC 7617)
 
 	Login *Login // of a session: how one begins
+
+	// Of such a credential at this service: the keys that it has in the config beside
+	// those of its type, and the scopes of the service's catalogue that it can grant
+	// at most; nil: all.
+	Params []Param
+	Scopes []string
 }
 
 // Bearer is RFC 6750: Authorization: Bearer SECRET.
@@ -66,6 +74,7 @@ type Provider struct {
 	UserScopes                   []string          // scopes that only a token of a user can have, with UserScopeParam
 	Optional                     []string          // scopes that not every account has: asked for under OptionalScopeParam
 	OptionalScopeParam           string            // "optional_scope", as at HubSpot; "": everything is asked for alike
+	Audience                     string            // of assertions that are traded for a token (RFC 7523 section 3); "": the token endpoint
 	Narrow                       string            // NarrowByRefresh, NarrowByExchange, or "": a token cannot be narrowed
 	Concurrency                  int               // token requests at the same time from one process; 0 means 8
 }
@@ -91,8 +100,9 @@ type Declaration struct {
 	Source  string // "env:NAME", "file:PATH", "vault:NAME", "exec:PROGRAM ARGUMENT…"
 	Scope   scope.Set
 	Account string            // which of the owner's accounts of the service; "" where there is one
+	BaseURL string            // where the service is for this credential, as an admin says; "": where it is for all
 	Broker  bool              // may be released to the agent itself
-	Params  map[string]string // what the type needs besides the secret, by config key: "username", "token_url"
+	Params  map[string]string // what there is besides the secret, by config key: "username", "token_url"
 }
 
 // Authorizer puts a credential on a request.
@@ -109,11 +119,16 @@ type Credential struct {
 	Scope   scope.Set
 	Expires time.Time // of an access token; zero: unknown or never
 	Account string    // whose it is, as the service says; "" where that is not known
-	Former  bool      // it is the key before a rotated one: the service has refused the new one
+	// Instance is where the token endpoint says that the service is for this token,
+	// as Salesforce does: "https://acme.my.salesforce.com". It has the form of a base
+	// URL and is otherwise not vetted; "" where nothing is said.
+	Instance string
+	Former   bool // it is the key before a rotated one: the service has refused the new one
 	Authorizer
 
 	decl      Declaration
-	presented Secret  // what goes onto requests
+	presented Secret // what goes onto requests
+	further   []headed
 	suspect   bool    // its service had refused it
 	target    *target // how a token that was obtained is replaced; nil: it was not
 	secrets   []Secret

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 )
 
 // world is a fresh double of every service, and what lets a program in.
 type world struct {
-	doubles map[string]*sandbox.Double
+	doubles map[string]*double.Double
 	secrets map[string]string
 	slack   *slackProxy
 }
@@ -34,7 +35,7 @@ func personScopes() []string {
 // requests in forms that the services take, but ours does not send: what the doubles
 // hold ours to stays as strict as it is.
 func newWorld(now time.Time, others bool) (*world, error) {
-	w := &world{doubles: map[string]*sandbox.Double{}, secrets: map[string]string{}}
+	w := &world{doubles: map[string]*double.Double{}, secrets: map[string]string{}}
 	for _, d := range sandbox.All(func() time.Time { return now }) {
 		w.secrets[d.Service] = d.Secret
 		switch d.Service {
@@ -76,9 +77,6 @@ func (w *world) close() {
 // state is what a service holds.
 func (w *world) state(service string) (map[string]string, error) {
 	d := w.doubles[service]
-	if d != nil && d.Snapshot == nil {
-		return map[string]string{}, nil
-	} // TEMPORARY
 	if d == nil || d.Snapshot == nil {
 		return nil, fmt.Errorf("the double of %s cannot say what it holds", service)
 	}

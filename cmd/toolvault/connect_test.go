@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 )
 
 // connectRun is a running "toolvault connect".
@@ -109,7 +110,7 @@ agents:
 `
 
 // hubspotWith is a double of HubSpot and a config whose app is known there.
-func hubspotWith(t *testing.T) (config string, double *sandbox.Double) {
+func hubspotWith(t *testing.T) (config string, double *double.Double) {
 	t.Helper()
 	double = sandbox.NewHubSpot()
 	if err := double.Start(); err != nil {

@@ -124,7 +124,7 @@ func openImport(cmd *cobra.Command, path string) (io.ReadCloser, error) {
 
 func importFile(cmd *cobra.Command, a *app.App, f importFlags, path string, in io.Reader, names map[string]string) error {
 	declared := declaredVariables(a)
-	o := importfile.Options{Now: time.Now(), Types: a.CredentialTypes(), Type: f.kind, Names: names, TypeOf: declared.types, Leave: declared.elsewhere}
+	o := importfile.Options{Now: time.Now(), Types: a.CredentialTypes(), Schemes: a.Schemes(), Type: f.kind, Names: names, TypeOf: declared.types, Leave: declared.elsewhere}
 	items, err := importfile.Read(in, o)
 	if errors.Is(err, errStopped) {
 		return errStopped

@@ -92,7 +92,7 @@ func declaration(item importfile.Item) string {
 		scope = "read-only"
 	}
 	parts := []string{"service: " + item.Service, "type: " + item.Stored.Type, "source: " + strconv.Quote("vault:"+item.Name), "scope: " + strconv.Quote(scope)}
-	for _, more := range [][2]string{{"user", item.User}, {"account", item.Account}, {"id", item.ID}} {
+	for _, more := range [][2]string{{"user", item.User}, {"account", item.Account}, {"id", item.ID}, {"base_url", item.BaseURL}} {
 		if more[1] != "" {
 			parts = append(parts, more[0]+": "+strconv.Quote(more[1]))
 		}

@@ -12,6 +12,7 @@ import (
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -27,7 +28,7 @@ var descriptions = map[string]string{
 type world struct {
 	t      *testing.T
 	svc    tools.Service
-	double *sandbox.Double
+	double *double.Double
 	base   string
 	secret string
 	mu     sync.Mutex

@@ -13,7 +13,7 @@ import (
 )
 
 func (s *service) alertTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_list_alerts", located(s.listAlerts))}
+	return []tools.Tool{tools.New("metabase_list_alerts", s.listAlerts)}
 }
 
 // Alert is something that is sent: an alert of a question, or a subscription to a

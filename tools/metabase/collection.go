@@ -14,9 +14,9 @@ import (
 
 func (s *service) collectionTools() []tools.Tool {
 	return []tools.Tool{
-		tools.New("metabase_list_collection", located(s.listCollection)),
-		tools.New("metabase_create_collection", located(s.createCollection)),
-		tools.New("metabase_update_collection", located(s.updateCollection)),
+		tools.New("metabase_list_collection", s.listCollection),
+		tools.New("metabase_create_collection", s.createCollection),
+		tools.New("metabase_update_collection", s.updateCollection),
 	}
 }
 

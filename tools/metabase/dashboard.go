@@ -19,7 +19,7 @@ const (
 )
 
 func (s *service) dashboardTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_get_dashboard", located(s.getDashboard))}
+	return []tools.Tool{tools.New("metabase_get_dashboard", s.getDashboard)}
 }
 
 type dashboardModel struct {

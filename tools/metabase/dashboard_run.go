@@ -10,7 +10,7 @@ import (
 )
 
 func (s *service) dashboardRunTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_run_dashboard_card", located(s.runDashboardCard))}
+	return []tools.Tool{tools.New("metabase_run_dashboard_card", s.runDashboardCard)}
 }
 
 type runDashboardCardIn struct {

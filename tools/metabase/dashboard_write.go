@@ -18,8 +18,8 @@ import (
 
 func (s *service) dashboardWriteTools() []tools.Tool {
 	return []tools.Tool{
-		tools.New("metabase_create_dashboard", located(s.createDashboard)),
-		tools.New("metabase_update_dashboard", located(s.updateDashboard)),
+		tools.New("metabase_create_dashboard", s.createDashboard),
+		tools.New("metabase_update_dashboard", s.updateDashboard),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func (s *service) dashcardTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_edit_dashboard_cards", located(s.editDashboardCards))}
+	return []tools.Tool{tools.New("metabase_edit_dashboard_cards", s.editDashboardCards)}
 }
 
 type editCardsIn struct {

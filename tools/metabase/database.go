@@ -15,8 +15,8 @@ import (
 
 func (s *service) databaseTools() []tools.Tool {
 	return []tools.Tool{
-		tools.New("metabase_list_databases", located(s.listDatabases)),
-		tools.New("metabase_list_tables", located(s.listTables)),
+		tools.New("metabase_list_databases", s.listDatabases),
+		tools.New("metabase_list_tables", s.listTables),
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 func (s *service) exportTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_export_question", located(s.exportQuestion))}
+	return []tools.Tool{tools.New("metabase_export_question", s.exportQuestion)}
 }
 
 type exportIn struct {

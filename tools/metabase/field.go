@@ -13,7 +13,7 @@ import (
 )
 
 func (s *service) fieldTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_field_values", located(s.fieldValues))}
+	return []tools.Tool{tools.New("metabase_field_values", s.fieldValues)}
 }
 
 type fieldValuesIn struct {

@@ -12,8 +12,8 @@ import (
 
 func (s *service) historyTools() []tools.Tool {
 	return []tools.Tool{
-		tools.New("metabase_history", located(s.history)),
-		tools.New("metabase_revert", located(s.revert)),
+		tools.New("metabase_history", s.history),
+		tools.New("metabase_revert", s.revert),
 	}
 }
 

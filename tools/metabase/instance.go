@@ -13,7 +13,7 @@ import (
 )
 
 func (s *service) instanceTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_whoami", located(s.whoami))}
+	return []tools.Tool{tools.New("metabase_whoami", s.whoami)}
 }
 
 // instance is what is known of the Metabase that a credential is for.
@@ -116,9 +116,6 @@ func current(ctx context.Context, c *upstream.Client) (userModel, error) {
 // probe asks who the key belongs to. An administrator's key is worth a remark:
 // it may do everything.
 func probe(ctx context.Context, c *upstream.Client) (string, error) {
-	if c.BaseURL() == "" {
-		return "", nowhere()
-	}
 	me, err := current(ctx, c)
 	if err != nil {
 		return "", err

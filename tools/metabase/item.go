@@ -13,8 +13,8 @@ import (
 
 func (s *service) itemTools() []tools.Tool {
 	return []tools.Tool{
-		tools.New("metabase_archive_item", located(s.archiveItem)),
-		tools.New("metabase_copy_item", located(s.copyItem)),
+		tools.New("metabase_archive_item", s.archiveItem),
+		tools.New("metabase_copy_item", s.copyItem),
 	}
 }
 

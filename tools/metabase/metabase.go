@@ -10,7 +10,6 @@
 package metabase
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -80,23 +79,6 @@ func newService(now func() time.Time) tools.Service {
 		),
 		Probe: probe,
 	}
-}
-
-// located runs a handler only where there is an instance to talk to.
-func located[In, Out any](handler func(context.Context, *upstream.Client, In) (Out, error)) func(context.Context, *upstream.Client, In) (Out, error) {
-	return func(ctx context.Context, c *upstream.Client, in In) (Out, error) {
-		if c.BaseURL() == "" {
-			var none Out
-			return none, nowhere()
-		}
-		return handler(ctx, c, in)
-	}
-}
-
-func nowhere() *fault.Error {
-	f := fault.New(fault.UpstreamUnavailable, "No Metabase instance is set up. An admin has to set services.metabase.base_url in the config; trying again will not help.")
-	f.Retryable, f.NotSent = false, true
-	return f
 }
 
 // wrong is an invalid_arguments that was found before anything was changed.

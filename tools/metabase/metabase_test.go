@@ -28,22 +28,6 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-func TestWithoutAnInstanceNothingIsSent(t *testing.T) {
-	w := &world{t: t, svc: New(), key: "k"}
-	for name, args := range map[string]string{
-		"metabase_search": `{"query":"x"}`, "metabase_list_databases": `{}`, "metabase_get_dashboard": `{"id":1}`,
-		"metabase_update_dashboard": `{"id":1,"name":"x"}`, "metabase_run_question": `{"id":1}`, "metabase_run_sql": `{"database":1,"sql":"select 1"}`,
-	} {
-		_, err := w.call(name, args)
-		if f := faultOf(t, err); f.Retryable || !strings.Contains(f.Message, "services.metabase.base_url") {
-			t.Errorf("%s: %+v", name, f)
-		}
-	}
-	if _, err := w.svc.Probe(context.Background(), w.client()); err == nil {
-		t.Error("the probe found an instance")
-	}
-}
-
 func TestSearch(t *testing.T) {
 	w := sandboxed(t)
 	got := must[Items](w, "metabase_search", `{"query":"support health"}`)

@@ -8,7 +8,7 @@ import (
 )
 
 func (s *service) queryTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_run_query", located(s.runQuery))}
+	return []tools.Tool{tools.New("metabase_run_query", s.runQuery)}
 }
 
 type runQueryIn struct {

@@ -15,7 +15,7 @@ import (
 )
 
 func (s *service) questionTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_get_question", located(s.getQuestion))}
+	return []tools.Tool{tools.New("metabase_get_question", s.getQuestion)}
 }
 
 // cardModel is a question, what is used of it.

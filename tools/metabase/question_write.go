@@ -17,8 +17,8 @@ import (
 
 func (s *service) questionWriteTools() []tools.Tool {
 	return []tools.Tool{
-		tools.New("metabase_create_question", located(s.createQuestion)),
-		tools.New("metabase_update_question", located(s.updateQuestion)),
+		tools.New("metabase_create_question", s.createQuestion),
+		tools.New("metabase_update_question", s.updateQuestion),
 	}
 }
 

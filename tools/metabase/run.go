@@ -17,7 +17,7 @@ import (
 const maxAnswer = 16 << 20
 
 func (s *service) runTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_run_question", located(s.runQuestion))}
+	return []tools.Tool{tools.New("metabase_run_question", s.runQuestion)}
 }
 
 // run makes a request whose answer is rows. read says that it may be repeated

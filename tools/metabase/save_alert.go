@@ -15,7 +15,7 @@ import (
 )
 
 func (s *service) saveAlertTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_save_alert", located(s.saveAlert))}
+	return []tools.Tool{tools.New("metabase_save_alert", s.saveAlert)}
 }
 
 type saveAlertIn struct {

@@ -13,7 +13,7 @@ import (
 )
 
 func (s *service) searchTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_search", located(s.search))}
+	return []tools.Tool{tools.New("metabase_search", s.search)}
 }
 
 // searchModel is the answer of GET /api/search, and of a collection's items.

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *service) sqlTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_run_sql", located(s.runSQL))}
+	return []tools.Tool{tools.New("metabase_run_sql", s.runSQL)}
 }
 
 type runSQLIn struct {

@@ -15,7 +15,7 @@ import (
 )
 
 func (s *service) subscriptionTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_save_subscription", located(s.saveSubscription))}
+	return []tools.Tool{tools.New("metabase_save_subscription", s.saveSubscription)}
 }
 
 type saveSubscriptionIn struct {

@@ -14,7 +14,7 @@ import (
 )
 
 func (s *service) tableTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_describe_table", located(s.describeTable))}
+	return []tools.Tool{tools.New("metabase_describe_table", s.describeTable)}
 }
 
 // fieldModel is a field as GET /api/table/{id}/query_metadata has it.

@@ -11,7 +11,7 @@ import (
 )
 
 func (s *service) valuesTools() []tools.Tool {
-	return []tools.Tool{tools.New("metabase_parameter_values", located(s.parameterValues))}
+	return []tools.Tool{tools.New("metabase_parameter_values", s.parameterValues)}
 }
 
 type parameterValuesIn struct {

@@ -11,6 +11,7 @@ import (
 
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
 )
@@ -26,7 +27,7 @@ func many(n int) string {
 
 // nth lets n requests through to a path and then does something else.
 type nth struct {
-	double *sandbox.Double
+	double *double.Double
 	path   string
 	n      int
 	then   func(w http.ResponseWriter, r *http.Request)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toolvault/tools/sandbox/double"
 )
 
 const (
@@ -25,7 +27,7 @@ func challenge() string {
 
 // consented opens the double's page and answers it. It returns where the browser is
 // sent back to, or the page if that asks nothing.
-func consented(t *testing.T, d *Double, q url.Values, answer string) (*url.URL, string) {
+func consented(t *testing.T, d *double.Double, q url.Values, answer string) (*url.URL, string) {
 	t.Helper()
 	rec := httptest.NewRecorder()
 	d.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, d.Authorize+"?"+q.Encode(), nil))
@@ -44,7 +46,7 @@ func consented(t *testing.T, d *Double, q url.Values, answer string) (*url.URL, 
 	return to, ""
 }
 
-func redeem(t *testing.T, d *Double, path string, form url.Values) map[string]any {
+func redeem(t *testing.T, d *double.Double, path string, form url.Values) map[string]any {
 	t.Helper()
 	form.Set("client_id", d.ClientID)
 	form.Set("client_secret", d.ClientSecret)
@@ -62,7 +64,7 @@ func redeem(t *testing.T, d *Double, path string, form url.Values) map[string]an
 // A code is good once, in time, with its redirect and its verifier, at both.
 func TestCodes(t *testing.T) {
 	for name, c := range map[string]struct {
-		make  func(func() time.Time) *Double
+		make  func(func() time.Time) *double.Double
 		path  string
 		scope string
 	}{
@@ -103,7 +105,7 @@ func TestCodes(t *testing.T) {
 				}
 			}
 			late := code()
-			now = now.Add(2 * codeFor)
+			now = now.Add(2 * double.CodeFor)
 			if a := redeem(t, d, c.path, form(late)); a["access_token"] != nil {
 				t.Error("an old code is taken")
 			}

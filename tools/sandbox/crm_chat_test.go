@@ -11,6 +11,7 @@ import (
 
 	"toolvault/tools/hubspot"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 	"toolvault/tools/slack"
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
@@ -19,7 +20,7 @@ import (
 
 // post posts a form, checked against the vendor's description, and returns the
 // answer.
-func post(t *testing.T, d *sandbox.Double, spec, path string, form url.Values) (int, map[string]any) {
+func post(t *testing.T, d *double.Double, spec, path string, form url.Values) (int, map[string]any) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -34,7 +35,7 @@ func post(t *testing.T, d *sandbox.Double, spec, path string, form url.Values) (
 
 // rotating is a credential that refreshes as the vault does.
 type rotating struct {
-	d               *sandbox.Double
+	d               *double.Double
 	access, refresh string
 	tokenPath       string
 	renewed         int
@@ -158,7 +159,7 @@ func TestHubSpotKnowsATypeByManyNames(t *testing.T) {
 }
 
 func TestTheDoublesRefuseWithoutACredential(t *testing.T) {
-	for _, d := range []*sandbox.Double{sandbox.NewSlack(), sandbox.NewHubSpot()} {
+	for _, d := range []*double.Double{sandbox.NewSlack(), sandbox.NewHubSpot()} {
 		for _, header := range []string{"", "Bearer nonsense", "Basic " + d.Secret, d.Secret} {
 			r := httptest.NewRequest(http.MethodPost, map[string]string{"slack": "/api/auth.test", "hubspot": "/crm/objects/2026-09/contacts/search"}[d.Service], strings.NewReader("{}"))
 			if header != "" {

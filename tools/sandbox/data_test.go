@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // ask sends one request to a double and returns status and body.
-func ask(t *testing.T, d *Double, header, key, method, path, body string) (int, string) {
+func ask(t *testing.T, d *double.Double, header, key, method, path, body string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set(header, key)
@@ -118,7 +120,7 @@ func TestTheSQLOfTheDouble(t *testing.T) {
 }
 
 func TestDoublesGoDownAndLimit(t *testing.T) {
-	for _, d := range []*Double{NewPinecone(), NewMetabase()} {
+	for _, d := range []*double.Double{NewPinecone(), NewMetabase()} {
 		d.Down(true)
 		if status, _ := ask(t, d, "Api-Key", d.Secret, http.MethodGet, "/indexes", ""); status != 503 {
 			t.Errorf("%s is down and answers %d", d.Service, status)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // hubspotPortal is an account of HubSpot: records, associations, owners, tokens.
@@ -29,7 +31,7 @@ type hubspotPortal struct {
 	issued     int
 	nextID     int64
 
-	consents *consents
+	consents *double.Consents
 }
 
 type hubspotRecord struct {
@@ -75,41 +77,41 @@ var hubspotScopes = []string{
 
 // NewHubSpot returns a double of HubSpot. Secret is an OAuth access token of
 // thirty minutes, Refresh gets new ones; ExpireTokens ends all that are out.
-func NewHubSpot() *Double { return newHubSpot(time.Now) }
+func NewHubSpot() *double.Double { return newHubSpot(time.Now) }
 
-func newHubSpot(now func() time.Time) *Double {
+func newHubSpot(now func() time.Time) *double.Double {
 	p := &hubspotPortal{now: now, records: map[string][]*hubspotRecord{}, links: map[hubspotLink]bool{}, labelled: map[hubspotLink][]int{}, tokens: map[string]*hubspotToken{}}
 	p.refresh = map[string][]string{hubspotRefresh(): hubspotScopes}
-	p.consents = newConsents("HubSpot", hubspotClientID, hubspotScopes, now)
+	p.consents = double.NewConsents("HubSpot", hubspotClientID, hubspotScopes, now)
 	p.seedProperties()
 	p.seedPipelines()
 	p.seed()
 	p.seedActivity()
 	p.routes()
-	return &Double{
+	return &double.Double{
 		Service: "hubspot", Handler: p,
 		Secret: p.issue(hubspotScopes), Refresh: hubspotRefresh(),
-		ClientID: hubspotClientID, ClientSecret: fake("hubspot client secret", 36),
+		ClientID: hubspotClientID, ClientSecret: double.Fake("hubspot client secret", 36),
 		Authorize: hubspotAuthorize, ExpireTokens: p.expire, Snapshot: p.snapshot,
 	}
 }
 
-func hubspotRefresh() string { return "na1-" + fake("hubspot refresh", 36) }
+func hubspotRefresh() string { return "na1-" + double.Fake("hubspot refresh", 36) }
 
 // HubSpotToken makes a token like a private app's: it never ends and has only
 // these scopes.
-func HubSpotToken(d *Double, scopes ...string) string {
+func HubSpotToken(d *double.Double, scopes ...string) string {
 	p := d.Handler.(*hubspotPortal)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := "pat-" + "na1-" + fake("hubspot private app "+strings.Join(scopes, " "), 36)
+	t := "pat-" + "na1-" + double.Fake("hubspot private app "+strings.Join(scopes, " "), 36)
 	p.tokens[t] = &hubspotToken{scopes: scopes}
 	return t
 }
 
 // HubSpotAdd puts a record into the double, associated with others by their types and
 // ids ("contacts 84512314187"), and returns its id.
-func HubSpotAdd(d *Double, kind string, properties map[string]string, with ...string) string {
+func HubSpotAdd(d *double.Double, kind string, properties map[string]string, with ...string) string {
 	p := d.Handler.(*hubspotPortal)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,7 +124,7 @@ func HubSpotAdd(d *Double, kind string, properties map[string]string, with ...st
 }
 
 // HubSpotRecord is the properties of a record of the double, or nil.
-func HubSpotRecord(d *Double, kind, id string) map[string]string {
+func HubSpotRecord(d *double.Double, kind, id string) map[string]string {
 	p := d.Handler.(*hubspotPortal)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +140,7 @@ func HubSpotRecord(d *Double, kind, id string) map[string]string {
 
 func (p *hubspotPortal) issue(scopes []string) string {
 	p.issued++
-	t := "C" + fake(fmt.Sprintf("hubspot access %d", p.issued), 80)
+	t := "C" + double.Fake(fmt.Sprintf("hubspot access %d", p.issued), 80)
 	p.tokens[t] = &hubspotToken{scopes: scopes, expires: p.now().Add(hubspotTokenTTL)}
 	return t
 }
@@ -162,7 +164,7 @@ func (p *hubspotPortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *hubspotPortal) correlation(r *http.Request) string {
-	f := strings.ToLower(fake("correlation "+r.Method+r.URL.String()+p.now().String(), 32))
+	f := strings.ToLower(double.Fake("correlation "+r.Method+r.URL.String()+p.now().String(), 32))
 	return f[:8] + "-" + f[8:12] + "-" + f[12:16] + "-" + f[16:20] + "-" + f[20:]
 }
 
@@ -214,10 +216,10 @@ func (p *hubspotPortal) routes() {
 	p.mux.HandleFunc("GET /account-info/"+hubspotVersion+"/details", p.signed(nil, p.details))
 	p.mux.HandleFunc("POST /oauth/"+hubspotVersion+"/token", p.token)
 	p.mux.HandleFunc("POST /oauth/"+hubspotVersion+"/token/revoke", p.revoke)
-	p.mux.HandleFunc("POST "+hubspotAuthorize, p.consents.answered)
+	p.mux.HandleFunc("POST "+hubspotAuthorize, p.consents.Answered)
 	p.mux.HandleFunc("GET "+hubspotAuthorize, func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		p.consents.show(w, r, words(q.Get("scope")), words(q.Get("optional_scope")), nil)
+		p.consents.Show(w, r, double.Words(q.Get("scope")), double.Words(q.Get("optional_scope")), nil)
 	})
 	p.flows()
 	p.legacy() // hubspot_legacy.go

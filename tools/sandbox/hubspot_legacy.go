@@ -4,11 +4,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // HubSpotPrivateApp makes a token like a private app's that may do all that the
 // sandbox's app may.
-func HubSpotPrivateApp(d *Double) string { return HubSpotToken(d, hubspotScopes...) }
+func HubSpotPrivateApp(d *double.Double) string { return HubSpotToken(d, hubspotScopes...) }
 
 // legacy registers the paths of before the dated API: v3 and v4, which HubSpot
 // answers until 2027 and which other programs still call. It is the same portal: a

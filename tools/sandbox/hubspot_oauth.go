@@ -3,6 +3,8 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // token is the OAuth endpoint: tokens for a code, or for a refresh token, which is
@@ -20,7 +22,7 @@ func (p *hubspotPortal) token(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	case "authorization_code":
-		asked, fault := p.consents.redeem(f)
+		asked, fault := p.consents.Redeem(f)
 		switch fault {
 		case "redirect_uri":
 			p.refuse(w, "invalid_grant", "MISMATCH_REDIRECT_URI", "redirect_uri does not match")
@@ -30,9 +32,9 @@ func (p *hubspotPortal) token(w http.ResponseWriter, r *http.Request) {
 			p.refuse(w, "invalid_grant", "BAD_AUTH_CODE", "missing or unknown auth code, or a bad code_verifier")
 			return
 		}
-		scopes = asked.scopes
+		scopes = asked.Scopes
 		p.issued++
-		refresh = "na1-" + fake(fmt.Sprintf("hubspot refresh %d", p.issued), 36)
+		refresh = "na1-" + double.Fake(fmt.Sprintf("hubspot refresh %d", p.issued), 36)
 		p.refresh[refresh] = scopes
 	default:
 		p.refuse(w, "unsupported_grant_type", "BAD_GRANT_TYPE", "grant_type must be one of authorization_code, refresh_token")
@@ -61,7 +63,7 @@ func (p *hubspotPortal) app(w http.ResponseWriter, r *http.Request) bool {
 		p.refuse(w, "invalid_request", "BAD_REQUEST", "the form cannot be read")
 	case r.PostForm.Get("client_id") != hubspotClientID:
 		p.refuse(w, "invalid_client", "BAD_CLIENT_ID", "missing or unknown client id")
-	case r.PostForm.Get("client_secret") != fake("hubspot client secret", 36):
+	case r.PostForm.Get("client_secret") != double.Fake("hubspot client secret", 36):
 		p.refuse(w, "invalid_client", "BAD_CLIENT_SECRET", "missing or invalid client secret")
 	default:
 		return true

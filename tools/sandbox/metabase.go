@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // MetabaseReader is a second key of the Metabase double, of a group that may see
@@ -41,7 +43,7 @@ type metaCollection struct {
 
 // NewMetabase is a double of a Metabase instance, with dashboard 42, "Support
 // health". ExpireTokens ends all sessions.
-func NewMetabase() *Double {
+func NewMetabase() *double.Double {
 	m := newMetabaseState()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/session", m.logIn)
@@ -80,7 +82,7 @@ func NewMetabase() *Double {
 		w.Header().Set("Content-Type", "text/html;charset=utf-8")
 		_, _ = io.WriteString(w, "<!DOCTYPE html><html><head><title>Metabase</title></head><body></body></html>")
 	})
-	return &Double{
+	return &double.Double{
 		Service: "metabase", Handler: mux, Secret: m.editor, Username: m.username, Password: m.password, ExpireTokens: m.expire,
 		Snapshot: m.snapshot,
 	}

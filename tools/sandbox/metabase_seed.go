@@ -3,6 +3,8 @@ package sandbox
 import (
 	"fmt"
 	"time"
+
+	"toolvault/tools/sandbox/double"
 )
 
 const metaDatabaseID = 1
@@ -12,7 +14,7 @@ var metaTableOrder = []string{"tickets", "customers"}
 func newMetabaseState() *metabase {
 	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	m := &metabase{
-		editor: "mb_sandbox_editor_9e42", username: "editor@sandbox.example", password: fake("metabase password", 20),
+		editor: "mb_sandbox_editor_9e42", username: "editor@sandbox.example", password: double.Fake("metabase password", 20),
 		now:    start,
 		tables: metaTables(),
 		collections: []*metaCollection{

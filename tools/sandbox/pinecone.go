@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // PineconeReader is a second key of the Pinecone double, with the role
@@ -63,7 +65,7 @@ func PineconeLag(n int) func(*pinecone) { return func(p *pinecone) { p.lag = n }
 
 // NewPinecone is a double of Pinecone's control and data planes and of its
 // inference, seeded with an index of each kind: see pinecone_seed.go.
-func NewPinecone(options ...func(*pinecone)) *Double {
+func NewPinecone(options ...func(*pinecone)) *double.Double {
 	p := &pinecone{editor: "pcsk_sandbox_editor_7d21be", indexes: map[string]*pineIndex{}}
 	p.seed()
 	for _, o := range options {
@@ -76,7 +78,7 @@ func NewPinecone(options ...func(*pinecone)) *Double {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		pineText(w, http.StatusNotFound, "404 page not found")
 	})
-	return &Double{Service: "pinecone", Handler: p.byIndex(mux), Secret: p.editor, Snapshot: p.snapshot}
+	return &double.Double{Service: "pinecone", Handler: p.byIndex(mux), Secret: p.editor, Snapshot: p.snapshot}
 }
 
 // PineconeDescribed tells which of the official descriptions a request to the

@@ -7,10 +7,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // pineAsk sends one request to a double, in a version of the API.
-func pineAsk(d *Double, version, method, path, body string) (int, string) {
+func pineAsk(d *double.Double, version, method, path, body string) (int, string) {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Api-Key", d.Secret)
 	r.Header.Set("X-Pinecone-Api-Version", version)

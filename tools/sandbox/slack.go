@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // slackWorkspace is the workspace "Northwind Support": channels, people,
@@ -26,7 +28,7 @@ type slackWorkspace struct {
 	emoji    map[string]string      // name → address, or "alias:" and another
 	tokens   map[string]*slackToken // by access token
 	refresh  map[string]slackGrant  // refresh tokens that are still good
-	consents *consents
+	consents *double.Consents
 	issued   int       // tokens so far
 	made     int       // channels, files, groups, sections and planned messages so far
 	last     time.Time // of the newest message
@@ -110,35 +112,35 @@ var slackUserScopes = []string{"search:read", "search:read.private", "search:rea
 // Refresh starts token rotation, with access tokens of twelve hours and refresh
 // tokens for one use. ExpireTokens ends the rotated ones. Both may search, which
 // at Slack only the token of a user may.
-func NewSlack() *Double { return newSlack(time.Now) }
+func NewSlack() *double.Double { return newSlack(time.Now) }
 
 // NewSlackAt is NewSlack with a clock.
-func NewSlackAt(now func() time.Time) *Double { return newSlack(now) }
+func NewSlackAt(now func() time.Time) *double.Double { return newSlack(now) }
 
-func newSlack(now func() time.Time) *Double {
+func newSlack(now func() time.Time) *double.Double {
 	w := &slackWorkspace{now: now, tokens: map[string]*slackToken{}, refresh: map[string]slackGrant{}}
-	w.consents = newConsents("Slack", slackClientID, append(slices.Clone(slackScopes), slackUserScopes...), now)
+	w.consents = double.NewConsents("Slack", slackClientID, append(slices.Clone(slackScopes), slackUserScopes...), now)
 	w.seed()
-	secret := "xoxb-" + "7351902846115-7402915538862-" + fake("slack bot token", 24)
+	secret := "xoxb-" + "7351902846115-7402915538862-" + double.Fake("slack bot token", 24)
 	all := append(slices.Clone(slackScopes), "search:read.private", "search:read.im", "search:read.mpim")
 	w.tokens[secret] = &slackToken{scopes: all, user: slackBotUser, searches: true}
-	first := "xoxe-1-" + fake("slack refresh token", 40)
+	first := "xoxe-1-" + double.Fake("slack refresh token", 40)
 	w.refresh[first] = slackGrant{"bot", all, true}
-	return &Double{
+	return &double.Double{
 		Service: "slack", Base: "/api", Handler: w,
-		Secret: secret, Refresh: first, ClientID: slackClientID, ClientSecret: fake("slack client secret", 32),
+		Secret: secret, Refresh: first, ClientID: slackClientID, ClientSecret: double.Fake("slack client secret", 32),
 		Authorize: slackAuthorize, ExpireTokens: w.expire, Snapshot: w.snapshot,
 	}
 }
 
 // SlackToken makes another bot token of the double, which never ends, has only
 // these scopes and may not search.
-func SlackToken(d *Double, scopes ...string) string {
+func SlackToken(d *double.Double, scopes ...string) string {
 	return d.Handler.(*slackWorkspace).another("xoxb-", slackBotUser, scopes)
 }
 
 // SlackUserToken makes a token of Marta's, who may search, with only these scopes.
-func SlackUserToken(d *Double, scopes ...string) string {
+func SlackUserToken(d *double.Double, scopes ...string) string {
 	return d.Handler.(*slackWorkspace).another("xoxp-", slackPersonID, scopes)
 }
 
@@ -146,7 +148,7 @@ func (w *slackWorkspace) another(prefix, user string, scopes []string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.issued++
-	t := prefix + "7351902846115-7402915538862-" + fake("slack token "+strings.Join(scopes, " ")+strings.Repeat("+", w.issued), 24)
+	t := prefix + "7351902846115-7402915538862-" + double.Fake("slack token "+strings.Join(scopes, " ")+strings.Repeat("+", w.issued), 24)
 	w.tokens[t] = &slackToken{scopes: scopes, user: user}
 	return t
 }
@@ -156,7 +158,7 @@ type SlackPost struct{ Channel, ChannelID, Text, TS, ThreadTS string }
 
 // SlackPosts are the messages that the app has posted to the double, oldest
 // first in each channel.
-func SlackPosts(d *Double) []SlackPost {
+func SlackPosts(d *double.Double) []SlackPost {
 	w := d.Handler.(*slackWorkspace)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -263,11 +265,11 @@ func (w *slackWorkspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	defer w.mu.Unlock()
 	if r.URL.Path == slackAuthorize {
 		if r.Method == http.MethodPost {
-			w.consents.answered(rw, r)
+			w.consents.Answered(rw, r)
 			return
 		}
 		q := r.URL.Query()
-		w.consents.show(rw, r, words(q.Get("scope")), nil, words(q.Get("user_scope")))
+		w.consents.Show(rw, r, double.Words(q.Get("scope")), nil, double.Words(q.Get("user_scope")))
 		return
 	}
 	r.Body = http.MaxBytesReader(rw, r.Body, 4<<20)
@@ -280,7 +282,7 @@ func (w *slackWorkspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		sendSlack(rw, slackError("invalid_form_data"))
 		return
 	}
-	rw.Header().Set("X-Slack-Req-Id", fake(r.URL.Path+w.now().String(), 32))
+	rw.Header().Set("X-Slack-Req-Id", double.Fake(r.URL.Path+w.now().String(), 32))
 	if name == "oauth.v2.access" {
 		sendSlack(rw, w.oauthAccess(r))
 		return
@@ -345,7 +347,7 @@ func (w *slackWorkspace) bearer(r *http.Request) *slackToken {
 // next is an id that was not given before, the same in every run.
 func (w *slackWorkspace) next(prefix, of string) string {
 	w.made++
-	return prefix + "07" + strings.ToUpper(fake(fmt.Sprint(of, " ", w.made), 8))
+	return prefix + "07" + strings.ToUpper(double.Fake(fmt.Sprint(of, " ", w.made), 8))
 }
 
 func (t *slackToken) has(scope string) bool { return slices.Contains(t.scopes, scope) }

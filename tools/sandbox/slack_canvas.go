@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"toolvault/tools/sandbox/double"
 )
 
 type slackDocument struct{ Type, Markdown string }
@@ -14,7 +16,7 @@ func (w *slackWorkspace) canvasSections(markdown string) []slackSection {
 	var all []slackSection
 	add := func(tag, text string) {
 		w.made++
-		all = append(all, slackSection{id: "temp:C:" + fake(fmt.Sprint("section ", w.made), 28), tag: tag, text: text})
+		all = append(all, slackSection{id: "temp:C:" + double.Fake(fmt.Sprint("section ", w.made), 28), tag: tag, text: text})
 	}
 	for _, part := range strings.Split(markdown, "\n\n") {
 		var items, lines []string

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"toolvault/tools/sandbox/double"
 )
 
 func (w *slackWorkspace) conversationsJoin(c *slackCall) answer {
@@ -63,7 +65,7 @@ func (w *slackWorkspace) conversationsCreate(c *slackCall) answer {
 
 func (w *slackWorkspace) conversationsInvite(c *slackCall) answer {
 	ch := w.visible(c, c.form.Get("channel"))
-	ids := words(c.form.Get("users"))
+	ids := double.Words(c.form.Get("users"))
 	switch {
 	case ch == nil:
 		return slackError("channel_not_found")

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"encoding/json"
 	"slices"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // slackGroup is a user group.
@@ -94,7 +96,7 @@ func (w *slackWorkspace) groupsUsers(c *slackCall) answer {
 	}
 	var ids []string
 	if text := c.form.Get("users"); json.Unmarshal([]byte(text), &ids) != nil {
-		ids = words(text)
+		ids = double.Words(text)
 	}
 	if len(ids) == 0 {
 		return slackError("no_users_provided")

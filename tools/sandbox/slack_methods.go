@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"toolvault/tools/sandbox/double"
 )
 
 func (w *slackWorkspace) authTest(c *slackCall) answer {
@@ -141,7 +143,7 @@ func (w *slackWorkspace) conversationsMembers(c *slackCall) answer {
 // conversationsOpen opens direct messages with one person, or a group with
 // several.
 func (w *slackWorkspace) conversationsOpen(c *slackCall) answer {
-	ids := words(c.form.Get("users"))
+	ids := double.Words(c.form.Get("users"))
 	if len(ids) == 0 || len(ids) > 8 {
 		return slackError(map[bool]string{true: "users_list_not_supplied", false: "too_many_users"}[len(ids) == 0])
 	}
@@ -180,7 +182,7 @@ func (w *slackWorkspace) direct(c *slackCall, p *slackPerson, create bool) *slac
 	if !create {
 		return nil
 	}
-	ch := &slackChannel{id: "D07" + strings.ToUpper(fake("dm "+p.id, 8)), im: true, user: p.id, members: []string{c.token.user, p.id}, created: w.now().Unix()}
+	ch := &slackChannel{id: "D07" + strings.ToUpper(double.Fake("dm "+p.id, 8)), im: true, user: p.id, members: []string{c.token.user, p.id}, created: w.now().Unix()}
 	w.channels = append(w.channels, ch)
 	return ch
 }

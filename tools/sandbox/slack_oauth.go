@@ -3,6 +3,8 @@ package sandbox
 import (
 	"net/http"
 	"strings"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // oauthAccess issues tokens: for a code, or for a refresh token, which is for one
@@ -16,7 +18,7 @@ func (w *slackWorkspace) oauthAccess(r *http.Request) answer {
 	switch {
 	case id != slackClientID:
 		return slackError("invalid_client_id")
-	case secret != fake("slack client secret", 32):
+	case secret != double.Fake("slack client secret", 32):
 		return slackError("bad_client_secret")
 	}
 	switch r.PostForm.Get("grant_type") {
@@ -45,17 +47,17 @@ func (w *slackWorkspace) renew(refresh string) answer {
 // install is what a consent ends in: the app's token at the top, the user's in
 // authed_user, each if it was asked for.
 func (w *slackWorkspace) install(r *http.Request) answer {
-	asked, fault := w.consents.redeem(r.PostForm)
+	asked, fault := w.consents.Redeem(r.PostForm)
 	if code, bad := map[string]string{"code": "invalid_code", "redirect_uri": "bad_redirect_uri", "code_verifier": "invalid_code_verifier"}[fault]; bad {
 		return slackError(code)
 	}
 	a := w.workspace(answer{})
-	if len(asked.scopes) > 0 {
-		a = w.workspace(w.issue(slackGrant{kind: "bot", scopes: asked.scopes}))
+	if len(asked.Scopes) > 0 {
+		a = w.workspace(w.issue(slackGrant{kind: "bot", scopes: asked.Scopes}))
 	}
 	user := answer{"id": slackPersonID}
-	if len(asked.userScopes) > 0 {
-		user = w.issue(slackGrant{kind: "user", scopes: asked.userScopes})
+	if len(asked.UserScopes) > 0 {
+		user = w.issue(slackGrant{kind: "user", scopes: asked.UserScopes})
 		user["id"] = slackPersonID
 	}
 	a["authed_user"] = user
@@ -73,7 +75,7 @@ func (w *slackWorkspace) issue(g slackGrant) answer {
 	if g.kind == "user" {
 		prefix = "xoxe.xoxp-"
 	}
-	access, next := prefix+"1-"+fake("slack access"+mark, 40), "xoxe-1-"+fake("slack refresh"+mark, 40)
+	access, next := prefix+"1-"+double.Fake("slack access"+mark, 40), "xoxe-1-"+double.Fake("slack refresh"+mark, 40)
 	user := slackBotUser
 	if g.kind == "user" {
 		user = slackPersonID

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toolvault/tools/sandbox/double"
 )
 
 // slackAsk calls a method of the double with a token.
-func slackAsk(t *testing.T, d *Double, token, method string, form url.Values) map[string]any {
+func slackAsk(t *testing.T, d *double.Double, token, method string, form url.Values) map[string]any {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/api/"+method, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -14,6 +14,7 @@ import (
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -26,7 +27,7 @@ const description = "slack/slack-openapi3-from-docs-2026-08-20.json"
 type world struct {
 	t      *testing.T
 	svc    tools.Service
-	double *sandbox.Double
+	double *double.Double
 	base   string
 	secret string
 	asked  []string // methods, in order

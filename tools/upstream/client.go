@@ -89,6 +89,7 @@ type Client struct {
 	mask     func(string) string
 	allows   func(scope string) bool
 	account  string
+	params   map[string]string
 	report   func(done, total float64, message string)
 	trace    *trace.Trace
 }

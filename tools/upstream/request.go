@@ -74,8 +74,15 @@ func (c *Client) target(req *Request) (string, error) {
 		return u.String(), nil
 	}
 	base := c.endpoint.BaseURL
-	if req.Host != "" {
+	switch {
+	case req.Host != "":
 		base = req.Host
+	case req.API != "" && c.endpoint.Private:
+		base = strings.TrimSuffix(base, "/") + "/" + req.API
+	case req.API != "":
+		if base = c.endpoint.APIs[req.API]; base == "" {
+			return "", fmt.Errorf("build request: %s has no API %q", c.endpoint.Service, req.API)
+		}
 	}
 	if err := checkPath(req.Path); err != nil {
 		return "", err

@@ -24,6 +24,12 @@ type Endpoint struct {
 	BaseURL string      // "https://slack.com/api", no slash at the end; an admin may set another
 	Header  http.Header // sent with every request, e.g. a version
 
+	// APIs are the base URLs of further APIs of the service, each by a name for
+	// Request.API: "profiles" at "https://profiles.segment.com". Where Private is set
+	// they are below BaseURL, at a path of that name, so that one proxy or double
+	// serves them all.
+	APIs map[string]string
+
 	// Private says that an admin has set BaseURL, so that in a guarded pool it
 	// may be a private address, on any port, and plain HTTP.
 	Private bool
@@ -73,6 +79,9 @@ type Request struct {
 	Body   []byte
 	Type   string // Content-Type of Body
 	Header http.Header
+
+	// API is which of Endpoint.APIs the request is for; "": the one at BaseURL.
+	API string
 
 	// Host replaces the endpoint's base URL, e.g. "https://idx.svc.pinecone.io".
 	// The service has to have vetted it: the credential goes there.

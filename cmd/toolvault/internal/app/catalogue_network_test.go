@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 )
 
 // tamper stands between the client and a double, and may change what the double
@@ -34,7 +34,7 @@ func newNetwork(t testing.TB) *network {
 }
 
 // base is where the API of a double begins.
-func (n *network) base(d *sandbox.Double) string { return "http://" + d.Service + ".test" + d.Base }
+func (n *network) base(d *double.Double) string { return "http://" + d.Service + ".test" + d.Base }
 
 func (n *network) serve(name string, double http.Handler) {
 	n.mu.Lock()

@@ -19,11 +19,8 @@ import (
 	"toolvault/auth/scope"
 	"toolvault/schemas"
 	"toolvault/tools"
-	"toolvault/tools/hubspot"
-	"toolvault/tools/metabase"
-	"toolvault/tools/pinecone"
 	"toolvault/tools/sandbox"
-	"toolvault/tools/slack"
+	"toolvault/tools/sandbox/double"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 	"toolvault/vault/store"
@@ -78,7 +75,7 @@ func eachTool(t *testing.T, of int, test func(t *testing.T, w *whole, tool schem
 type whole struct {
 	*tools.Gateway
 	only      schemas.Tool // the one that there is; without a name: all
-	doubles   map[string]*sandbox.Double
+	doubles   map[string]*double.Double
 	id        auth.Identity
 	log       *keptLog
 	logged    *errorLog
@@ -110,20 +107,23 @@ func newWhole(t testing.TB, tool schemas.Tool) *whole {
 	t.Cleanup(func() { check(t, st.Close()) })
 	keyring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
 	check(t, err)
-	w.vault = vault.New(vault.Options{Store: st, Keyring: keyring})
+	w.vault = vault.New(vault.Options{Store: st, Keyring: keyring, HTTP: &http.Client{Transport: w.carrier}})
 	grants := scope.Grants{}
 	w.endpoints = map[string]vault.Service{}
 	for _, s := range services {
-		d := vault.Declaration{ID: s.Name + "/" + agentID, Owner: vault.Owner{Agent: agentID}, Service: s.Name, Type: vault.TypeServiceToken, Source: "vault:" + s.Name + "/" + agentID}
-		if _, ok := s.Auth[d.Type]; !ok {
-			d.Type = vault.TypeAPIKey
-		}
-		d.Scope, err = s.Scopes.Parse(scope.ReadWrite)
-		check(t, err)
-		_, err = w.vault.Put(t.Context(), d.ID, vault.Stored{Type: d.Type, Secret: vault.NewSecret(w.doubles[s.Name].Secret)})
-		check(t, err)
-		grants[s.Name], w.declared = d.Scope, append(w.declared, d)
 		w.endpoints[s.Name] = vault.Service{BaseURL: s.Endpoint.BaseURL, Schemes: s.Auth}
+		if s.OAuth != nil {
+			e := w.endpoints[s.Name]
+			e.App.Provider = *s.OAuth
+			w.endpoints[s.Name] = e
+		}
+		for _, held := range w.held(s) {
+			d, err := w.put(t, s, held)
+			check(t, err)
+			w.declared = append(w.declared, d)
+		}
+		grants[s.Name], err = s.Scopes.Parse(scope.ReadWrite)
+		check(t, err)
 	}
 	w.vault.Configure(w.declared, w.endpoints)
 	w.id = auth.Identity{Agent: agentID, Grants: grants}
@@ -139,6 +139,39 @@ func newWhole(t testing.TB, tool schemas.Tool) *whole {
 	check(t, err)
 	w.offer(tool)
 	return w
+}
+
+// held are the credentials of the agent at a service: where one may do everything,
+// that one.
+func (w *whole) held(s tools.Service) []double.Credential {
+	d := w.doubles[s.Name]
+	if d.Secret == "" {
+		return d.Held("http://"+s.Name+".test", s.Auth)
+	}
+	c := double.Credential{Type: vault.TypeServiceToken, Secret: d.Secret, Scope: scope.ReadWrite}
+	if _, ok := s.Auth[c.Type]; !ok {
+		c.Type = vault.TypeAPIKey
+	}
+	return []double.Credential{c}
+}
+
+// put registers one.
+func (w *whole) put(t testing.TB, s tools.Service, held double.Credential) (vault.Declaration, error) {
+	t.Helper()
+	d := vault.Declaration{ID: s.Name + "/" + agentID, Owner: vault.Owner{Agent: agentID}, Service: s.Name, Type: held.Type, Params: held.Params}
+	if w.doubles[s.Name].Secret == "" {
+		d.ID += "/" + held.Type
+	}
+	d.Source = "vault:" + d.ID
+	var err error
+	d.Scope, err = s.Grantable(held.Type, held.Scope)
+	check(t, err)
+	stored := vault.Stored{Type: d.Type, Secret: vault.NewSecret(held.Secret)}
+	if held.Type == vault.TypeOAuthToken {
+		stored.Refresh = vault.NewSecret(held.Refresh)
+	}
+	_, err = w.vault.Put(t.Context(), d.ID, stored)
+	return d, err
 }
 
 // pool is a new one, which knows of no failures.
@@ -161,40 +194,21 @@ func (w *whole) offer(tool schemas.Tool) {
 // begin makes the doubles anew, and returns the services that are at them: what
 // both keep of earlier calls is gone.
 func (w *whole) begin() []tools.Service {
-	w.doubles = map[string]*sandbox.Double{}
+	w.doubles = map[string]*double.Double{}
 	var services []tools.Service
-	for name, make := range parts {
-		if w.only.Name != "" && w.only.Service != name {
+	for _, s := range catalogue() {
+		if w.only.Name != "" && w.only.Service != s.Name {
 			continue
 		}
-		s, d := make.service(), make.double()
-		w.doubles[name] = d
-		w.network.serve(name, d)
+		d := sandbox.Of(s.Name, time.Now)
+		w.doubles[s.Name] = d
+		w.network.serve(s.Name, d)
 		if w.only.Name != "" {
 			s.Tools = slices.DeleteFunc(s.Tools, func(t tools.Tool) bool { return t.Name != w.only.Name })
 		}
 		services = append(services, at(s, w.network.base(d)))
 	}
 	return services
-}
-
-// parts are what there is of each service.
-var parts = map[string]struct {
-	service func() tools.Service
-	double  func() *sandbox.Double
-}{
-	"slack":    {slack.New, func() *sandbox.Double { return sandbox.NewSlack() }},
-	"hubspot":  {hubspot.New, func() *sandbox.Double { return sandbox.NewHubSpot() }},
-	"pinecone": {pinecone.New, func() *sandbox.Double { return sandbox.NewPinecone() }},
-	"metabase": {metabase.New, func() *sandbox.Double { return sandbox.NewMetabase() }},
-}
-
-func TestPartsAreThoseOfTheCatalogue(t *testing.T) {
-	for _, s := range catalogue() {
-		if parts[s.Name].service == nil {
-			t.Errorf("the tests over the catalogue leave out %s: add it to parts", s.Name)
-		}
-	}
 }
 
 // reset begins again, with nothing in between.

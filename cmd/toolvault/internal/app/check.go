@@ -57,8 +57,8 @@ func (a *App) Check(ctx context.Context, live bool) ([]Finding, error) {
 			f.Agent += " for " + d.Owner.User
 		}
 		f.Err = a.resolvable(ctx, d)
-		if f.Err == nil && services[i].Endpoint.BaseURL == "" {
-			f.Err = fmt.Errorf("the address of %s is not known: set services.%s.base_url in the config", services[i].Title, d.Service)
+		if f.Err == nil && services[i].Endpoint.BaseURL == "" && d.BaseURL == "" {
+			f.Err = fmt.Errorf("the address of %s is not known: set services.%s.base_url in the config, or base_url of the credential", services[i].Title, d.Service)
 		}
 		if f.Err == nil && live {
 			f.Detail, f.Err = a.probe(ctx, services[i], d)
@@ -172,7 +172,12 @@ func (a *App) probe(ctx context.Context, s tools.Service, d vault.Declaration) (
 		return "", err
 	}
 	p := &probed{vault: a.Vault, cred: cred}
-	client := a.pool.Client(s.Endpoint, p, "check")
+	endpoint, failure := s.At(d.BaseURL, cred.Instance)
+	if failure != nil {
+		return "", errors.New(failure.Message)
+	}
+	client := a.pool.Client(endpoint, p, "check")
+	client.Params(d.Params)
 	client.Conceal(func(s string) string { return a.Redactor.Values(s, p.secrets()...) })
 	who, err := s.Probe(ctx, client)
 	if err != nil {

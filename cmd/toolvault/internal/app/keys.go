@@ -134,3 +134,6 @@ func replace(path, text string) error {
 
 // CredentialTypes are the types of credential that each service takes.
 func (a *App) CredentialTypes() map[string][]string { return credentialTypes(a.services) }
+
+// Schemes are, by service, how its types of credential are presented there.
+func (a *App) Schemes() map[string]map[string]vault.Scheme { return schemes(a.services) }

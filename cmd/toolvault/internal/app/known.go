@@ -13,11 +13,20 @@ func loadConfig(path string) (*config.Config, error) {
 	if path == "" {
 		return config.Default(), nil
 	}
-	all, err := schemas.Load()
+	k, err := Known()
 	if err != nil {
 		return nil, err
 	}
-	return config.Load(path, known(catalogue(), all))
+	return config.Load(path, k)
+}
+
+// Known is what this program knows, and a config file is held against.
+func Known() (config.Known, error) {
+	all, err := schemas.Load()
+	if err != nil {
+		return config.Known{}, err
+	}
+	return known(catalogue(), all), nil
 }
 
 func known(services []tools.Service, all []schemas.Tool) config.Known {
@@ -29,6 +38,7 @@ func known(services []tools.Service, all []schemas.Tool) config.Known {
 		Catalogs: Catalogs(),
 		Tools:    irreversible,
 		Types:    credentialTypes(services),
+		Schemes:  schemes(services),
 		Rules: func(_ string, rules []auth.Rule) error {
 			_, err := auth.CompilePolicy(rules, shapes(all))
 			return err

@@ -10,6 +10,7 @@ import (
 	"toolvault/auth/scope"
 	"toolvault/tools"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/sandbox/double"
 	"toolvault/vault"
 	"toolvault/vault/store"
 )
@@ -22,16 +23,9 @@ const SandboxTask = "weekly-follow-up"
 
 // sandboxConfig is what an admin would write for the sandbox's agent.
 var sandboxConfig = struct {
-	scopes map[string]string
-	task   string
-	rules  []auth.Rule
+	task  string
+	rules []auth.Rule
 }{
-	scopes: map[string]string{
-		"slack":    "read-write",
-		"hubspot":  "read-write",
-		"pinecone": "read-write",
-		"metabase": "read-write",
-	},
 	task: "hubspot:read-write pinecone:read-only slack:channels:read slack:channels:history slack:chat:write metabase:read-write",
 	rules: []auth.Rule{
 		{Tools: "slack_post_message", Allow: `args.channel in ["#support-updates"]`},
@@ -42,7 +36,7 @@ var sandboxConfig = struct {
 // they know. The vault lives in a folder of its own that goes with the process:
 // credentials of doubles are worth nothing to anybody else.
 type Sandbox struct {
-	Doubles map[string]*sandbox.Double
+	Doubles map[string]*double.Double
 	dir     string
 	release func() error // of the claim on dir
 	store   store.Store
@@ -50,7 +44,7 @@ type Sandbox struct {
 }
 
 func startSandbox(ctx context.Context) (_ *Sandbox, err error) {
-	s := &Sandbox{Doubles: map[string]*sandbox.Double{}}
+	s := &Sandbox{Doubles: map[string]*double.Double{}}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -110,34 +104,42 @@ func (s *Sandbox) enter(ctx context.Context, a *App) error {
 	upstreams := map[string]vault.Service{}
 	for _, service := range s.move(a.services) {
 		d := s.Doubles[service.Name]
-		set, err := service.Scopes.Parse(sandboxConfig.scopes[service.Name])
-		if err != nil {
-			return err
-		}
-		decl := vault.Declaration{
-			ID: service.Name + "/" + SandboxAgent, Owner: vault.Owner{Agent: SandboxAgent}, Service: service.Name,
-			Type: vault.TypeAPIKey, Source: "vault:" + service.Name + "/" + SandboxAgent, Scope: set,
-		}
 		upstream := vault.Service{BaseURL: service.Endpoint.BaseURL, Schemes: service.Auth}
-		stored := vault.Stored{Secret: vault.NewSecret(d.Secret)}
-		if d.Refresh != "" {
-			decl.Type = vault.TypeOAuthToken
-			stored.Refresh = vault.NewSecret(d.Refresh)
-			provider := *service.OAuth
-			provider.AuthURL = d.AuthURL()
-			upstream.App = vault.App{Provider: provider, ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
-		} else if _, ok := service.Auth[vault.TypeAPIKey]; !ok {
-			decl.Type = vault.TypeServiceToken
+		if service.OAuth != nil {
+			upstream.App = vault.App{Provider: *service.OAuth, ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
+			upstream.App.AuthURL = d.AuthURL()
 		}
-		stored.Type = decl.Type
-		if _, err := a.Vault.Put(ctx, service.Name+"/"+SandboxAgent, stored); err != nil {
-			return err
-		}
-		decls = append(decls, decl)
 		upstreams[service.Name] = upstream
+		for _, held := range d.Held(d.URL(), service.Auth) {
+			decl, err := s.put(ctx, a.Vault, service, held)
+			if err != nil {
+				return err
+			}
+			decls = append(decls, decl)
+		}
 	}
 	a.Vault.Configure(decls, upstreams)
 	return nil
+}
+
+// put registers a credential that a double knows.
+func (s *Sandbox) put(ctx context.Context, v *vault.Vault, service tools.Service, held double.Credential) (vault.Declaration, error) {
+	name := service.Name + "/" + SandboxAgent
+	if len(s.Doubles[service.Name].Credentials) > 1 {
+		name += "/" + held.Type
+	}
+	set, err := service.Grantable(held.Type, held.Scope)
+	if err != nil {
+		return vault.Declaration{}, err
+	}
+	stored := vault.Stored{Type: held.Type, Secret: vault.NewSecret(held.Secret)}
+	if held.Type == vault.TypeOAuthToken {
+		stored.Refresh = vault.NewSecret(held.Refresh)
+	}
+	_, err = v.Put(ctx, name, stored)
+	return vault.Declaration{
+		ID: name, Owner: vault.Owner{Agent: SandboxAgent}, Service: service.Name, Type: held.Type, Source: "vault:" + name, Scope: set, Params: held.Params,
+	}, err
 }
 
 // Close stops the doubles and removes their vault.

@@ -56,6 +56,15 @@ func credentialTypes(services []tools.Service) map[string][]string {
 	return types
 }
 
+// schemes are, by service, how its types of credential are presented there.
+func schemes(services []tools.Service) map[string]map[string]vault.Scheme {
+	all := map[string]map[string]vault.Scheme{}
+	for _, s := range services {
+		all[s.Name] = s.Auth
+	}
+	return all
+}
+
 // configured returns the services as the config wants them reached.
 func configured(services []tools.Service, cfg *config.Config) []tools.Service {
 	out := make([]tools.Service, len(services))
@@ -75,7 +84,7 @@ func at(s tools.Service, base string) tools.Service {
 	base = strings.TrimSuffix(base, "/")
 	if s.OAuth != nil && s.Endpoint.BaseURL != "" {
 		p := *s.OAuth
-		for _, u := range []*string{&p.AuthURL, &p.TokenURL, &p.RevokeURL} {
+		for _, u := range []*string{&p.AuthURL, &p.TokenURL, &p.RevokeURL, &p.Audience} {
 			if rest, ok := strings.CutPrefix(*u, s.Endpoint.BaseURL); ok {
 				*u = base + rest
 			}
@@ -104,18 +113,19 @@ func upstreams(services []tools.Service, cfg *config.Config) (map[string]vault.S
 }
 
 // oauthApp is our OAuth client at a service: the provider that is built in, with
-// what the config says in its place.
+// what the config says in its place. Without a client's id there is only the
+// provider, for credentials that are clients of their own.
 func oauthApp(s tools.Service, cfg *config.Config) (vault.App, error) {
-	oauth := cfg.Services[s.Name].OAuth
-	if oauth.ClientID == "" {
-		return vault.App{}, nil
-	}
 	var a vault.App
 	if s.OAuth != nil {
 		a.Provider = *s.OAuth
 	}
+	oauth := cfg.Services[s.Name].OAuth
+	if oauth.ClientID == "" {
+		return a, nil
+	}
 	if oauth.Issuer != "" { // another provider altogether
-		a.Provider = vault.ProviderAt(oauth.Issuer)
+		a.Provider = vault.Provider{Issuer: oauth.Issuer, PKCE: true}
 	} else if s.OAuth == nil {
 		a.PKCE = true // a provider that does not know it passes over it (RFC 6749 section 3.1)
 	}

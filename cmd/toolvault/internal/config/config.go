@@ -31,8 +31,9 @@ const DefaultListen = "127.0.0.1:8765"
 
 // Known is what the program knows, for checking a file against it.
 type Known struct {
-	Catalogs scope.Catalogs      // the permissions of each service; a service without any is unknown
-	Types    map[string][]string // the credential types that a service takes; a service without an entry takes all
+	Catalogs scope.Catalogs                     // the permissions of each service; a service without any is unknown
+	Types    map[string][]string                // the credential types that a service takes; a service without an entry takes all
+	Schemes  map[string]map[string]vault.Scheme // by service and type: what such a credential has there, and can grant
 
 	// Tools are the names of all tools; true: what it does cannot be undone. nil: any
 	// name will do.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"toolvault/auth/scope"
 	"toolvault/vault"
 )
 
@@ -26,7 +27,7 @@ func (r *reader) credentials(n *node, field, agent string, seen *registry) []vau
 			continue
 		}
 		owned[own] = item.at
-		if other, ok := seen.byID[d.ID]; ok && (other.Source != d.Source || other.Service != d.Service || other.Type != d.Type || !maps.Equal(other.Params, d.Params)) {
+		if other, ok := seen.byID[d.ID]; ok && (other.Source != d.Source || other.Service != d.Service || other.Type != d.Type || other.BaseURL != d.BaseURL || !maps.Equal(other.Params, d.Params)) {
 			r.fail(item.at, f, "two different credentials have the id %s; the first is on line %d: give one another id", show(d.ID), other.at.Line)
 			continue
 		}
@@ -55,8 +56,9 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 		return d, false
 	}
 	before := len(r.errs.all)
-	typ := typeOf(n)
-	m := r.mapping(n, field, append([]string{"id", "service", "type", "source", "scope", "user", "account", "broker"}, paramNames(typ)...)...)
+	typ := textOf(n, "type")
+	keys := []string{"id", "service", "type", "source", "scope", "user", "account", "base_url", "broker"}
+	m := r.mapping(n, field, slices.Concat(keys, paramNames(typ), r.schemeParamNames(textOf(n, "service"), typ))...)
 	d.Owner.Agent = agent
 	if user, ok := r.text(m["user"], field+".user"); ok {
 		if !userName.MatchString(user) {
@@ -81,7 +83,13 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 		r.fail(m["type"].at, field+".type", "%s takes no credential of the type %s%s", d.Service, show(typ), hint)
 	}
 	d.Type = typ
-	d.Params = r.params(typ, m, n.at, field)
+	d.Params = r.params(d.Service, typ, m, n.at, field)
+	if base, ok := r.text(m["base_url"], field+".base_url"); ok {
+		var err error
+		if d.BaseURL, err = baseURL(base); err != nil {
+			r.fail(m["base_url"].at, field+".base_url", "%v", err)
+		}
+	}
 	d.Broker = r.flag(m["broker"], field+".broker")
 	granted, ok := r.required(m["scope"], n.at, field, "a credential needs a scope: what it may be used for, such as read-only")
 	if ok && d.Service != "" {
@@ -92,6 +100,7 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 			}
 		}
 		d.Scope, _ = catalog.Parse(granted)
+		r.withinType(&d, catalog, m["scope"], field+".scope")
 	}
 	if id, ok := r.text(m["id"], field+".id"); ok {
 		if len(id) > 200 || !vaultName.MatchString(id) || looksSecret(id) {
@@ -104,11 +113,34 @@ func (r *reader) credential(n *node, field, agent string) (vault.Declaration, bo
 	return d, len(r.errs.all) == before
 }
 
-// typeOf is the type of a credential, "" where it does not say; it tells which keys
-// there may be.
-func typeOf(n *node) string {
+// withinType keeps the scope of a credential to what one of its type can grant at
+// the service. A word that asks for more is a mistake; read-only and read-write ask
+// for what there is.
+func (r *reader) withinType(d *vault.Declaration, catalog *scope.Catalog, n *node, field string) {
+	most := r.known.Schemes[d.Service][d.Type].Scopes
+	if most == nil || catalog == nil {
+		return
+	}
+	for _, w := range words(n.text) {
+		if def, ok := catalog.Lookup(w.text); ok && !slices.Contains(most, def.Name) {
+			r.fail(r.wordAt(n, w), field, "a credential of the type %s cannot grant %s at %s: it can grant %s", d.Type, w.text, d.Service, oneOf(most))
+		}
+	}
+	can, err := catalog.Parse(strings.Join(most, " "))
+	if err != nil {
+		r.fail(n.at, field, "%v", err)
+		return
+	}
+	if d.Scope = d.Scope.Intersect(can); d.Scope.Empty() {
+		r.fail(n.at, field, "a credential of the type %s can grant nothing of this at %s: it can grant %s", d.Type, d.Service, oneOf(most))
+	}
+}
+
+// textOf is what a key of a credential says before it is read, "" where it says
+// nothing: type and service tell which keys there may be.
+func textOf(n *node, key string) string {
 	for _, p := range n.pairs {
-		if p.key == "type" && p.value.kind == text {
+		if p.key == key && p.value.kind == text {
 			return p.value.text
 		}
 	}

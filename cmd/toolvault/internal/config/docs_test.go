@@ -7,16 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"toolvault/auth"
-	"toolvault/auth/scope"
+	"toolvault/cmd/toolvault/internal/app"
 	"toolvault/cmd/toolvault/internal/config"
-	"toolvault/schemas"
-	"toolvault/tools"
-	"toolvault/tools/hubspot"
-	"toolvault/tools/metabase"
-	"toolvault/tools/pinecone"
-	"toolvault/tools/slack"
-	"toolvault/vault"
 )
 
 var (
@@ -27,28 +19,9 @@ var (
 // Every config in docs/ is one that this program takes, with the services and
 // the tools that it has.
 func TestTheConfigsInTheDocsAreRight(t *testing.T) {
-	all, err := schemas.Load()
+	known, err := app.Known()
 	if err != nil {
 		t.Fatal(err)
-	}
-	var shapes []auth.ToolShape
-	for _, s := range all {
-		shapes = append(shapes, auth.ToolShape{Name: s.Name, Service: s.Service, Input: s.Input})
-	}
-	known := config.Known{
-		Catalogs: scope.Catalogs{},
-		Types:    map[string][]string{},
-		Rules: func(_ string, rules []auth.Rule) error {
-			_, err := auth.CompilePolicy(rules, shapes)
-			return err
-		},
-	}
-	for _, s := range []tools.Service{slack.New(), hubspot.New(), pinecone.New(), metabase.New()} {
-		known.Catalogs[s.Name] = s.Scopes
-		known.Types[s.Name] = vault.Everywhere()
-		for typ := range s.Auth {
-			known.Types[s.Name] = append(known.Types[s.Name], typ)
-		}
 	}
 	files, err := filepath.Glob("../../../../docs/*.md")
 	if err != nil || len(files) == 0 {

@@ -29,10 +29,27 @@ func paramNames(typ string) []string {
 	return names
 }
 
-// params reads the keys of a credential that its type has; nil if it has none.
-func (r *reader) params(typ string, m map[string]*node, whole Position, field string) map[string]string {
+// schemeParamNames are the keys that a credential of a type has at a service besides;
+// of an unknown type, those of all types.
+func (r *reader) schemeParamNames(service, typ string) []string {
+	var names []string
+	for t, scheme := range r.known.Schemes[service] {
+		if _, known := r.known.Schemes[service][typ]; known && t != typ {
+			continue
+		}
+		for _, p := range scheme.Params {
+			names = append(names, p.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// params reads the keys that a credential of a type has at a service; nil if there
+// are none.
+func (r *reader) params(service, typ string, m map[string]*node, whole Position, field string) map[string]string {
 	var all map[string]string
-	for _, p := range vault.Params(typ) {
+	for _, p := range slices.Concat(vault.Params(typ), r.known.Schemes[service][typ].Params) {
 		n, f := m[p.Name], join(field, p.Name)
 		if n == nil {
 			if p.Required {
@@ -44,13 +61,20 @@ func (r *reader) params(typ string, m map[string]*node, whole Position, field st
 		if !ok {
 			continue
 		}
-		value, err := param(p, value)
+		var err error
+		switch p.Form {
+		case vault.FormSecret:
+			value = r.reference(value, n.at, f, kindEnv, kindFile, kindVault, kindExec)
+		case vault.FormPath:
+			if value, err = param(p, value); err == nil {
+				value = r.absolute(value)
+			}
+		default:
+			value, err = param(p, value)
+		}
 		if err != nil {
 			r.fail(n.at, f, "%v", err)
 			continue
-		}
-		if p.Form == vault.FormPath {
-			value = r.absolute(value)
 		}
 		if all == nil {
 			all = map[string]string{}

@@ -30,15 +30,18 @@ type Item struct {
 
 	// Of JSON: what the config says of the credential. Scope and the parameters
 	// are as they stand there; the config is what checks them.
-	Agent, User, Account, Service, Scope, ID string
-	Broker                                   bool
-	Params                                   map[string]string
+	Agent, User, Account, Service, Scope, ID, BaseURL string
+
+	Broker bool
+	Params map[string]string
 }
 
 // Options say how a file is read.
 type Options struct {
 	Now   time.Time
 	Types map[string][]string // by service: the types of credential that it takes
+
+	Schemes map[string]map[string]vault.Scheme // by service and type: the keys of a credential there
 
 	// Of dotenv:
 	Type   string            // of a secret of which TypeOf says nothing

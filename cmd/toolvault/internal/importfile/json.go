@@ -161,7 +161,7 @@ func (o Options) item(raw json.RawMessage) (Item, error) {
 	var typ, source string
 	err = m.texts(map[string]*string{
 		"agentId": &item.Agent, "user": &item.User, "account": &item.Account, "service": &item.Service,
-		"type": &typ, "source": &source, "scope": &item.Scope, "id": &item.ID,
+		"type": &typ, "source": &source, "scope": &item.Scope, "id": &item.ID, "base_url": &item.BaseURL,
 	})
 	if raw, ok := m["broker"]; ok && json.Unmarshal(raw, &item.Broker) != nil {
 		err = errors.Join(err, errors.New("broker must be true or false"))
@@ -169,9 +169,9 @@ func (o Options) item(raw json.RawMessage) (Item, error) {
 	if err != nil {
 		return item, err
 	}
-	keys := []string{"agentId", "user", "account", "service", "type", "source", "scope", "id", "broker", "secret"}
+	keys := []string{"agentId", "user", "account", "service", "type", "source", "scope", "id", "base_url", "broker", "secret"}
 	item.Params = map[string]string{}
-	for _, p := range vault.Params(typ) {
+	for _, p := range slices.Concat(vault.Params(typ), o.Schemes[item.Service][typ].Params) {
 		keys = append(keys, p.Name)
 		value, err := m.text(p.Name)
 		if err != nil {

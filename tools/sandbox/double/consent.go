@@ -1,4 +1,4 @@
-package sandbox
+package double
 
 import (
 	"crypto/rand"
@@ -12,31 +12,35 @@ import (
 	"time"
 )
 
-// consents are the questions that an authorization server has asked a person, and
-// the codes that came of them. Its double's lock guards it.
-type consents struct {
+// Consents are the questions that an authorization server has asked a person, and
+// the codes that came of them. It is not safe for concurrent use: the lock of its
+// double guards it.
+type Consents struct {
 	title  string // of the service
 	client string
 	known  []string // scopes that the app may ask for
 	now    func() time.Time
-	asked  map[string]consentAsked // by a random id, until the person has answered
-	codes  map[string]consentAsked // by code, until it is redeemed
+	asked  map[string]Consented // by a random id, until the person has answered
+	codes  map[string]Consented // by code, until it is redeemed
 }
 
-// consentAsked is one authorization request (RFC 6749 section 4.1.1).
-type consentAsked struct {
+// Consented is one authorization request (RFC 6749 section 4.1.1), and what a code
+// stands for.
+type Consented struct {
 	redirect, state, challenge string
-	scopes, userScopes         []string
+	Scopes, UserScopes         []string
 	until                      time.Time
 }
 
-const (
-	consentFor = 10 * time.Minute
-	codeFor    = time.Minute // as short as HubSpot's
-)
+const consentFor = 10 * time.Minute
 
-func newConsents(title, client string, known []string, now func() time.Time) *consents {
-	return &consents{title: title, client: client, known: known, now: now, asked: map[string]consentAsked{}, codes: map[string]consentAsked{}}
+// CodeFor is how long an authorization code is good: as short as HubSpot's.
+const CodeFor = time.Minute
+
+// NewConsents makes those of an app at a service, by its title. known are the scopes
+// that the app may ask for; none: the service has no scopes.
+func NewConsents(title, client string, known []string, now func() time.Time) *Consents {
+	return &Consents{title: title, client: client, known: known, now: now, asked: map[string]Consented{}, codes: map[string]Consented{}}
 }
 
 var consentPage = template.Must(template.New("consent").Parse(`<!doctype html>
@@ -55,18 +59,18 @@ type consentView struct {
 	Scopes           []string
 }
 
-// show is the page of an authorization request. Only one that is whole, of the app
+// Show is the page of an authorization request. Only one that is whole, of the app
 // that is known, and leads back to this machine or over https is asked.
-func (c *consents) show(w http.ResponseWriter, r *http.Request, scopes, optional, userScopes []string) {
+func (c *Consents) Show(w http.ResponseWriter, r *http.Request, scopes, optional, userScopes []string) {
 	q := r.URL.Query()
 	view := consentView{Title: c.title}
-	a := consentAsked{
+	a := Consented{
 		redirect: q.Get("redirect_uri"), state: q.Get("state"), challenge: q.Get("code_challenge"),
-		scopes: scopes, userScopes: userScopes, until: c.now().Add(consentFor),
+		Scopes: scopes, UserScopes: userScopes, until: c.now().Add(consentFor),
 	}
 	for _, s := range optional {
 		if slices.Contains(c.known, s) {
-			a.scopes = append(a.scopes, s)
+			a.Scopes = append(a.Scopes, s)
 		}
 	}
 	unknown := slices.ContainsFunc(append(slices.Clone(scopes), userScopes...), func(s string) bool { return !slices.Contains(c.known, s) })
@@ -79,7 +83,7 @@ func (c *consents) show(w http.ResponseWriter, r *http.Request, scopes, optional
 		view.Fault = "The response_type must be code."
 	case q.Has("code_challenge") && q.Get("code_challenge_method") != "S256":
 		view.Fault = "The code_challenge_method must be S256."
-	case len(scopes)+len(userScopes) == 0 || unknown:
+	case unknown || len(scopes)+len(userScopes) == 0 && len(c.known) > 0:
 		view.Fault = "The app asks for a scope that it has not been given, or for none."
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -87,7 +91,7 @@ func (c *consents) show(w http.ResponseWriter, r *http.Request, scopes, optional
 		w.WriteHeader(http.StatusBadRequest)
 	} else {
 		view.ID = rand.Text()
-		view.Scopes = append(slices.Clone(a.scopes), a.userScopes...)
+		view.Scopes = append(slices.Clone(a.Scopes), a.UserScopes...)
 		c.asked[view.ID] = a
 	}
 	_ = consentPage.Execute(w, view)
@@ -101,8 +105,8 @@ func comesBack(redirect string) bool {
 	return u.Scheme == "https" && u.Host != "" || u.Scheme == "http" && (u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost")
 }
 
-// answered sends the browser back with a code, or with the person's no.
-func (c *consents) answered(w http.ResponseWriter, r *http.Request) {
+// Answered sends the browser back with a code, or with the person's no.
+func (c *Consents) Answered(w http.ResponseWriter, r *http.Request) {
 	id := r.PostFormValue("asked")
 	a, ok := c.asked[id]
 	delete(c.asked, id)
@@ -121,7 +125,7 @@ func (c *consents) answered(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.PostFormValue("answer") == "allow" {
 		code := rand.Text()
-		a.until = c.now().Add(codeFor)
+		a.until = c.now().Add(CodeFor)
 		c.codes[code] = a
 		q.Set("code", code)
 	} else {
@@ -132,10 +136,10 @@ func (c *consents) answered(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, u.String(), http.StatusSeeOther)
 }
 
-// redeem takes a code out: it is good once, for the redirect that it was given to,
+// Redeem takes a code out: it is good once, for the redirect that it was given to,
 // with the verifier of its challenge (RFC 7636 section 4.6). The fault is the name
 // of the form field that is wrong, "" for none.
-func (c *consents) redeem(form url.Values) (a consentAsked, fault string) {
+func (c *Consents) Redeem(form url.Values) (a Consented, fault string) {
 	code := form.Get("code")
 	a, ok := c.codes[code]
 	delete(c.codes, code)
@@ -152,6 +156,7 @@ func (c *consents) redeem(form url.Values) (a consentAsked, fault string) {
 	return a, ""
 }
 
-func words(text string) []string {
+// Words splits a text at spaces and commas.
+func Words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
 }

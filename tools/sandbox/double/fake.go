@@ -1,4 +1,4 @@
-package sandbox
+package double
 
 import (
 	"crypto/sha256"
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// fake is a credential or an id of n letters and digits for a label: the same in
+// Fake is a credential or an id of n letters and digits for a label: the same in
 // every run, and never written out in the source, where scanners for leaked
 // secrets would find it.
-func fake(label string, n int) string {
+func Fake(label string, n int) string {
 	var b strings.Builder
 	for b.Len() < n {
 		sum := sha256.Sum256([]byte("toolvault sandbox " + label))
