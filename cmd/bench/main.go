@@ -9,7 +9,8 @@
 // is checked.
 //
 // "bench catalogue" is another comparison: what a model reads and writes through
-// our tools and through the vendors' own servers for the same tasks.
+// our tools and through the vendors' own servers for the same tasks. "bench doubles"
+// serves the doubles of all services, for the vendors' own clients.
 package main
 
 import (
@@ -50,6 +51,9 @@ func main() {
 func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(args) > 0 && args[0] == "catalogue" {
 		return catalogue(ctx, args[1:], out, log)
+	}
+	if len(args) == 1 && args[0] == "doubles" {
+		return doubles(ctx, os.Stdin, out)
 	}
 	var s settings
 	var only, child, upstream string

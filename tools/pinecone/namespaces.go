@@ -239,9 +239,9 @@ func (s *service) createNamespace(ctx context.Context, c *upstream.Client, in cr
 	err = t.do(ctx, upstream.Request{Path: "/namespaces", JSON: map[string]string{"name": in.Name}}, nil)
 	var f *fault.Error
 	if errors.As(err, &f) && f.Status == http.StatusConflict {
-		return CreatedNamespace{Index: in.Index, Name: in.Name}, nil
+		return CreatedNamespace{Index: in.Index, Name: upstream.Clean(in.Name, 512)}, nil
 	}
-	return CreatedNamespace{Index: in.Index, Name: in.Name, Created: true}, err
+	return CreatedNamespace{Index: in.Index, Name: upstream.Clean(in.Name, 512), Created: true}, err
 }
 
 type deleteNamespaceIn struct {

@@ -36,8 +36,9 @@ type Double struct {
 	Credentials []Credential
 
 	// Authorize is the path of the page where a person consents; "" where the
-	// double has none.
-	Authorize string
+	// double has none. Token and Revoke are those of the other endpoints of OAuth,
+	// where they are not below Base at the paths that they have at the service.
+	Authorize, Token, Revoke string
 
 	// ExpireTokens ends every access token now; nil where there are none.
 	ExpireTokens func()
@@ -125,12 +126,18 @@ func (d *Double) BaseURL() string {
 	return d.url + d.Base
 }
 
-// AuthURL is where a person consents; "" where nobody can, or before Start.
-func (d *Double) AuthURL() string {
-	if d.url == "" || d.Authorize == "" {
-		return ""
+// Provider is the service's OAuth provider as it is at a double that listens at url;
+// p has been moved there as far as it is below the service's base URL.
+func (d *Double) Provider(p vault.Provider, url string) vault.Provider {
+	for _, set := range []struct {
+		to   *string
+		path string
+	}{{&p.AuthURL, d.Authorize}, {&p.TokenURL, d.Token}, {&p.RevokeURL, d.Revoke}} {
+		if set.path != "" {
+			*set.to = url + set.path
+		}
 	}
-	return d.url + d.Authorize
+	return p
 }
 
 // ServeHTTP answers for the service, or for its being down or busy.

@@ -114,7 +114,7 @@ func newWhole(t testing.TB, tool schemas.Tool) *whole {
 		w.endpoints[s.Name] = vault.Service{BaseURL: s.Endpoint.BaseURL, Schemes: s.Auth}
 		if s.OAuth != nil {
 			e := w.endpoints[s.Name]
-			e.App.Provider = *s.OAuth
+			e.App.Provider = w.doubles[s.Name].Provider(*s.OAuth, "http://"+s.Name+".test")
 			w.endpoints[s.Name] = e
 		}
 		for _, held := range w.held(s) {

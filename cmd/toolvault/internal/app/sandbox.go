@@ -106,8 +106,7 @@ func (s *Sandbox) enter(ctx context.Context, a *App) error {
 		d := s.Doubles[service.Name]
 		upstream := vault.Service{BaseURL: service.Endpoint.BaseURL, Schemes: service.Auth}
 		if service.OAuth != nil {
-			upstream.App = vault.App{Provider: *service.OAuth, ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
-			upstream.App.AuthURL = d.AuthURL()
+			upstream.App = vault.App{Provider: d.Provider(*service.OAuth, d.URL()), ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
 		}
 		upstreams[service.Name] = upstream
 		for _, held := range d.Held(d.URL(), service.Auth) {
