@@ -14,6 +14,7 @@ import (
 // TestWhatWasMovedAwayIsVerifiedAndProved: with its archive a log is whole, and the
 // archive is worth something alone.
 func TestWhatWasMovedAwayIsVerifiedAndProved(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("SKIPPED: it writes a whole segment of a log")
 	}

@@ -268,6 +268,7 @@ func TestConnectForACall(t *testing.T) {
 }
 
 func TestConnectInTheSandbox(t *testing.T) {
+	t.Parallel()
 	r := startConnect(t, t.TempDir()+"/d", "hubspot", "--agent", "support-agent-1", "--sandbox", "--no-browser")
 	if page := newVisitor(t, "").consent(r.link, "allow"); !strings.Contains(page, "HubSpot is connected") {
 		t.Fatal(page)

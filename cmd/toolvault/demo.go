@@ -24,13 +24,18 @@ import (
 
 func demoCommand() *cobra.Command {
 	var p place
+	var full bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch SupportBot work, with no accounts needed",
 		Long: `Starts the server and in-memory doubles of the services on free loopback ports,
 lets an agent do its weekly follow-up through a real MCP client, and shows what
 the audit log knows of it afterwards. It leaves nothing behind, unless --data
-names a folder to keep.`,
+names a folder to keep.
+
+With --full it plays a day over all systems, with every kind of credential that
+they have. Three things go wrong on that day, as they do: the exit code is 0 only
+if exactly these three failed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			signal.Ignore(syscall.SIGPIPE) // "demo | head" still tidies up
@@ -42,14 +47,19 @@ names a folder to keep.`,
 				defer func() { _ = os.RemoveAll(dir) }()
 				p.data = dir
 			}
-			return playDemo(cmd, p)
+			story := (*demo).week
+			if full {
+				story = (*demo).day
+			}
+			return playDemo(cmd, p, story)
 		},
 	}
 	cmd.Flags().StringVar(&p.data, "data", "", "keep the data folder here")
+	cmd.Flags().BoolVar(&full, "full", false, "a whole day, over all systems")
 	return cmd
 }
 
-func playDemo(cmd *cobra.Command, p place) (err error) {
+func playDemo(cmd *cobra.Command, p place, story func(d *demo, ctx context.Context, p place) error) (err error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), time.Minute)
 	defer cancel()
 	l, err := app.Bind("127.0.0.1:0")
@@ -78,14 +88,8 @@ func playDemo(cmd *cobra.Command, p place) (err error) {
 	}()
 
 	d := &demo{storyteller: newStoryteller(cmd.OutOrStdout()), app: a, started: time.Now()}
-	if err := d.connect(ctx); err != nil {
-		return err
-	}
-	defer func() { _ = d.client.Close() }()
-	if err := d.followUp(ctx); err != nil {
-		return err
-	}
-	return d.account(ctx, p)
+	defer d.leave()
+	return story(d, ctx, p)
 }
 
 // demo is SupportBot and the person who watches it.
@@ -96,43 +100,71 @@ type demo struct {
 	started time.Time
 }
 
-// connect makes a token and a client, as a stranger would.
+// week is the follow-up over four systems.
+func (d *demo) week(ctx context.Context, p place) error {
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	if err := d.followUp(ctx); err != nil {
+		return err
+	}
+	return d.account(ctx, p)
+}
+
+// leave ends the client's session, if there is one.
+func (d *demo) leave() {
+	if d.client != nil {
+		_ = d.client.Close()
+	}
+}
+
+// connect begins the follow-up.
 func (d *demo) connect(ctx context.Context) error {
 	d.title("SupportBot's weekly follow-up")
 	d.text("An agent, four systems, nobody at the keyboard. The services are doubles in memory; everything else is what you would run: an MCP server on %s, a real MCP client, an encrypted vault, a signed audit log.", d.app.PublicURL())
 
+	id, tools, err := d.enter(ctx, app.SandboxTask)
+	if err != nil {
+		return err
+	}
+	d.step("It gets a token for one task, good for 15 minutes, and sees only the tools that the task needs.")
+	d.good("%d tools; the token allows %s", tools, id.Grants)
+	return nil
+}
+
+// enter makes a token for a task, and a client, as a stranger would, and counts the
+// tools that it sees.
+func (d *demo) enter(ctx context.Context, task string) (id auth.Identity, tools int, err error) {
 	agent, err := d.app.Agent(app.SandboxAgent)
 	if err != nil {
-		return err
+		return id, 0, err
 	}
-	token, id, err := d.app.Tokens.Mint(ctx, auth.Request{Agent: agent.ID, Task: app.SandboxTask, TTL: 15 * time.Minute})
+	token, id, err := d.app.Tokens.Mint(ctx, auth.Request{Agent: agent.ID, Task: task, TTL: 15 * time.Minute})
 	if err != nil {
-		return err
+		return id, 0, err
 	}
 	if err := d.app.TokenMinted(ctx, id); err != nil {
-		return err
+		return id, 0, err
 	}
 	d.client, err = mcpclient.NewStreamableHttpClient(d.app.PublicURL()+"/mcp",
 		transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}))
 	if err != nil {
-		return err
+		return id, 0, err
 	}
 	if err := d.client.Start(ctx); err != nil {
-		return err
+		return id, 0, err
 	}
 	init := mcp.InitializeRequest{}
 	init.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
 	init.Params.ClientInfo = mcp.Implementation{Name: "supportbot", Version: "1.0"}
 	if _, err := d.client.Initialize(ctx, init); err != nil {
-		return fmt.Errorf("the client could not connect: %w", err)
+		return id, 0, fmt.Errorf("the client could not connect: %w", err)
 	}
 	list, err := d.client.ListTools(ctx, mcp.ListToolsRequest{})
 	if err != nil {
-		return err
+		return id, 0, err
 	}
-	d.step("It gets a token for one task, good for 15 minutes, and sees only the tools that the task needs.")
-	d.good("%d tools; the token allows %s", len(list.Tools), id.Grants)
-	return nil
+	return id, len(list.Tools), nil
 }
 
 // followUp is the main job: a customer, similar tickets, a post, a dashboard.
@@ -227,16 +259,19 @@ func (d *demo) send(ctx context.Context, tool string, args map[string]any) (*mcp
 
 // account shows what the log knows, and proves it.
 func (d *demo) account(ctx context.Context, p place) error {
-	dir := app.AuditDir(d.app.Dir)
-	entries, err := audit.Query(ctx, dir, audit.Filter{Limit: 100})
+	entries, err := audit.Query(ctx, app.AuditDir(d.app.Dir), audit.Filter{Limit: 100})
 	if err != nil {
 		return err
 	}
 	d.title("Who did what, with which credential?")
 	d.trail(entries)
+	return d.prove(ctx, p)
+}
 
+// prove verifies the log, and ends the story.
+func (d *demo) prove(ctx context.Context, p place) error {
 	d.title("And can you prove it?")
-	report, err := audit.Verify(ctx, audit.VerifyOptions{Dir: dir, Key: d.app.AuditKey()})
+	report, err := audit.Verify(ctx, audit.VerifyOptions{Dir: app.AuditDir(d.app.Dir), Key: d.app.AuditKey()})
 	if err != nil {
 		return err
 	}

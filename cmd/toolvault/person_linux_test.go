@@ -9,6 +9,7 @@ import (
 
 // TestAPasswordIsAskedForTwiceWithoutEcho types one at a real terminal.
 func TestAPasswordIsAskedForTwiceWithoutEcho(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		second, said string
 		ok           bool

@@ -55,6 +55,7 @@ func TestASecretIsAskedForWithoutEcho(t *testing.T) {
 // TestAnInterruptEndsAPrompt: Ctrl-C at a question ends the command at once, with
 // nothing changed and the terminal as it was.
 func TestAnInterruptEndsAPrompt(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir() + "/d"
 	putSecret(t, data, "slack/a", "xoxb-canary-1234567890", "--type", "service_token")
 	before := commandOutput(t, data, "credential", "show", "slack/a", "-o", "json")
@@ -145,6 +146,7 @@ func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 
 // TestRevokingAsksAPerson answers at a real terminal.
 func TestRevokingAsksAPerson(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir() + "/d"
 	putSecret(t, data, "slack/a", "xoxb-canary-1234567890", "--type", "service_token")
 	for _, c := range []struct{ answer, want, state string }{

@@ -29,6 +29,7 @@ func queryProgram(ctx context.Context, data string, args ...string) (cmd *exec.C
 // TestQueryStreams asks for all of a log that is larger than a page, through a
 // pipe that is read to its end, and through one that is closed after a line.
 func TestQueryStreams(t *testing.T) {
+	t.Parallel()
 	const records = 40_000
 	data := t.TempDir()
 	if _, err := audittest.Fill(t.Context(), filepath.Join(data, "audit"), records, audittest.Options{Span: 24 * time.Hour}); err != nil {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -14,6 +16,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TOOLVAULT_TEST_PROGRAM") != "" { // a child of a test: be the program
 		os.Exit(run())
 	}
+	// Most of a test here is waiting for programs that it has started.
+	_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
 	testscript.Main(m, map[string]func(){
 		"toolvault": func() { os.Exit(run()) },
 	})

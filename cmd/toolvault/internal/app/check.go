@@ -12,6 +12,7 @@ import (
 
 	"toolvault/auth"
 	"toolvault/auth/people"
+	"toolvault/auth/scope"
 	"toolvault/cmd/toolvault/internal/config"
 	"toolvault/tools"
 	"toolvault/tools/fault"
@@ -178,6 +179,10 @@ func (a *App) probe(ctx context.Context, s tools.Service, d vault.Declaration) (
 	}
 	client := a.pool.Client(endpoint, p, "check")
 	client.Params(d.Params)
+	client.Permit(func(name string) bool { // so that a probe knows which API the credential is of
+		def, ok := s.Scopes.Lookup(name)
+		return ok && d.Scope.Allows(scope.Need{Service: s.Name, Name: def.Name, Write: def.Write})
+	})
 	client.Conceal(func(s string) string { return a.Redactor.Values(s, p.secrets()...) })
 	who, err := s.Probe(ctx, client)
 	if err != nil {

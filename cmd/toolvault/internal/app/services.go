@@ -7,10 +7,17 @@ import (
 	"toolvault/auth/scope"
 	"toolvault/cmd/toolvault/internal/config"
 	"toolvault/tools"
+	"toolvault/tools/clearbit"
+	"toolvault/tools/googlecalendar"
+	"toolvault/tools/grafana"
 	"toolvault/tools/hubspot"
 	"toolvault/tools/metabase"
+	"toolvault/tools/notion"
 	"toolvault/tools/pinecone"
+	"toolvault/tools/salesforce"
+	"toolvault/tools/segment"
 	"toolvault/tools/slack"
+	"toolvault/tools/weaviate"
 	"toolvault/vault"
 )
 
@@ -21,6 +28,13 @@ func catalogue() []tools.Service {
 		hubspot.New(),
 		pinecone.New(),
 		metabase.New(),
+		salesforce.New(),
+		notion.New(),
+		weaviate.New(),
+		segment.New(),
+		clearbit.New(),
+		googlecalendar.New(),
+		grafana.New(),
 	}
 }
 
