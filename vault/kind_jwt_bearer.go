@@ -1,10 +1,12 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,7 +27,7 @@ func jwtBearer() kind {
 			{Name: "subject", Help: "whom the token acts for; the issuer itself, where it is not set"},
 			{Name: "audience", Help: "the audience of the assertion, where that is not the token endpoint"},
 			{Name: "token_url", Help: "the token endpoint", Form: FormURL},
-			{Name: "token_scope", Help: "the scopes to ask the token endpoint for"},
+			{Name: "token_scope", Help: "the scopes to ask the token endpoint for; with a Google service account those that scope stands for, where it is not set"},
 		}, keyParams()...),
 		check: func(secret Secret, _ time.Time) error {
 			_, _, err := parseAssertionKey(secret.Reveal())
@@ -102,7 +104,7 @@ func (m Material) assertionGrant() (assertionGrant, error) {
 	if account != nil {
 		// Google wants the scopes in the assertion, and a subject only where the
 		// account acts for somebody else.
-		a.scope = strings.Join(strings.Fields(m.Param("token_scope")), " ")
+		a.scope = m.tokenScope()
 		for _, set := range []struct {
 			to   *string
 			from string
@@ -130,4 +132,18 @@ func (m Material) assertionGrant() (assertionGrant, error) {
 		return g, invalid("the token endpoint is not known: set token_url, or services.%s.oauth.token_url", m.Declaration.Service)
 	}
 	return g, nil
+}
+
+// tokenScope is what a service account asks for: what the config says, or what the
+// declared scope stands for, by the names that the service has for that.
+func (m Material) tokenScope() string {
+	words := strings.Fields(m.Param("token_scope"))
+	if names := m.Service.App.ScopeNames; len(words) == 0 && names != nil {
+		for _, name := range m.Declaration.Scope.Names() {
+			if word := cmp.Or(names[name], name); !slices.Contains(words, word) {
+				words = append(words, word)
+			}
+		}
+	}
+	return strings.Join(words, " ")
 }

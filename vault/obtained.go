@@ -96,6 +96,9 @@ func (m Material) basis() string {
 		b.WriteString(key + "=" + m.Declaration.Params[key])
 		b.WriteByte(0)
 	}
+	if m.Declaration.Type == TypeJWTBearer {
+		b.WriteString(m.tokenScope()) // a token for another scope is another token
+	}
 	return fingerprint(b.String())
 }
 

@@ -127,6 +127,11 @@ func (v *Vault) credential(ctx context.Context, d Declaration, s Stored, version
 	if err != nil {
 		return nil, err
 	}
+	if check := m.Scheme.Check; check != nil {
+		if err := check(s.Secret); err != nil {
+			return nil, invalid("%w", err)
+		}
+	}
 	c := &Credential{
 		ID: d.ID, Version: version, Type: d.Type, Scope: d.Scope, Expires: s.Expires, Account: s.Account, Instance: s.Instance,
 		Authorizer: schemed{m.Scheme, s.Secret},

@@ -46,7 +46,10 @@ func (v *Vault) revokeUpstream(ctx context.Context, service string, s Stored) er
 		if t.token.Empty() {
 			continue
 		}
-		form := url.Values{"token": {t.token.Reveal()}, "token_type_hint": {t.hint}}
+		form := url.Values{"token": {t.token.Reveal()}}
+		if app.ClientAuth != ClientJSON { // Notion takes no member that it does not know
+			form.Set("token_type_hint", t.hint)
+		}
 		if code, err := v.revokeOnce(ctx, service, app, form); err != nil && !gone(code) {
 			errs = append(errs, err)
 		}

@@ -97,6 +97,9 @@ func (v *Vault) refusal(service string, err error) error {
 	}
 	switch code {
 	case "invalid_grant", "invalid_refresh_token", "token_revoked", "token_expired", "account_inactive":
+		if why := v.app(service).Ends; why != "" {
+			return because(ErrNeedsConsent, "%s no longer accepts the refresh token (%s): %s", service, code, why)
+		}
 		return because(ErrNeedsConsent, "%s no longer accepts the refresh token (%s)", service, code)
 	case "invalid_client", "unauthorized_client", "bad_client_secret", "invalid_client_id":
 		return invalid("%s refused the OAuth app (%s): correct services.%s.oauth in the config", service, code, service)

@@ -44,6 +44,10 @@ type Scheme struct {
 	// at most; nil: all.
 	Params []Param
 	Scopes []string
+
+	// Check returns what is wrong with a secret of the type at this service, or nil: it
+	// is then never used. The error never holds the secret.
+	Check func(secret Secret) error
 }
 
 // Bearer is RFC 6750: Authorization: Bearer SECRET.
@@ -76,6 +80,7 @@ type Provider struct {
 	OptionalScopeParam           string            // "optional_scope", as at HubSpot; "": everything is asked for alike
 	Audience                     string            // of assertions that are traded for a token (RFC 7523 section 3); "": the token endpoint
 	Narrow                       string            // NarrowByRefresh, NarrowByExchange, or "": a token cannot be narrowed
+	Ends                         string            // why refresh tokens end there, for whoever has to consent again: "7 days after consent to an app in testing"
 	Concurrency                  int               // token requests at the same time from one process; 0 means 8
 }
 

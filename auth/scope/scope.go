@@ -233,6 +233,24 @@ func (s Set) words() []string {
 	return append(words, s.granted...)
 }
 
+// Names are the fewest permissions that say what the set grants: for a whole service
+// all of its catalogue, or those that change nothing, without what another brings with
+// it. An empty set, and one without a catalogue, has none.
+func (s Set) Names() []string {
+	if s.catalog == nil {
+		return nil
+	}
+	var all []string
+	for _, name := range s.catalog.order {
+		if s.Allows(Need{Service: s.service, Name: name, Write: s.catalog.defs[name].Write}) {
+			all = append(all, name)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		return slices.ContainsFunc(all, func(by string) bool { return s.implies(by, name) && !s.implies(name, by) })
+	})
+}
+
 // Catalogs are the catalogs of all services, by service.
 type Catalogs map[string]*Catalog
 

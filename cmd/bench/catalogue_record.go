@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // record is what is known of the vendors' servers where they cannot be run: names
@@ -138,9 +139,14 @@ func (c comparison) ourLists(ctx context.Context) (map[string]listSize, error) {
 	for _, s := range serviceNames() {
 		modes["--toolsets "+s] = []string{"--toolsets", s}
 	}
+	modes[everything], modes[everything+" --discovery"] = nil, []string{"--discovery"}
 	lists := map[string]listSize{}
 	for mode, args := range modes {
-		p, err := c.startOurs(ctx, w, args...)
+		start := c.startOurs
+		if strings.HasPrefix(mode, everything) {
+			start = c.startSandbox
+		}
+		p, err := start(ctx, w, args...)
 		if err != nil {
 			return nil, err
 		}

@@ -126,6 +126,19 @@ func (c comparison) startOurs(ctx context.Context, w *world, more ...string) (*m
 	return startStdio(ctx, c.program, dir, w, more...)
 }
 
+// everything is the mode in which ours has all the services that there are, and not
+// only those that the vendors' servers are for.
+const everything = "--sandbox"
+
+// startSandbox runs the real program with all services.
+func (c comparison) startSandbox(ctx context.Context, _ *world, more ...string) (*mcpProcess, error) {
+	dir, err := os.MkdirTemp(c.temp, "ours-")
+	if err != nil {
+		return nil, err
+	}
+	return startMCP(ctx, ours, nil, c.program, append([]string{"stdio", everything, "--data", filepath.Join(dir, "data")}, more...)...)
+}
+
 // side runs one script against fresh doubles, and returns what it cost and what the
 // service holds afterwards.
 func (c comparison) side(ctx context.Context, t task, facts []string, script func(*session), others bool, start func(context.Context, *world) (*mcpProcess, error)) (cost, map[string]string, error) {

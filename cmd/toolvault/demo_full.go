@@ -100,10 +100,15 @@ func (d *demo) work(ctx context.Context, h hour) {
 		wg.Go(func() {
 			var last *mcp.CallToolResult
 			for n, c := range errand {
-				if c.from != nil {
+				switch {
+				case c.from == nil:
+					results[i][n] = d.try(ctx, c)
+				case last == nil:
+					results[i][n] = told{kind: "not made", text: "It needs what the call before did not answer."}
+				default:
 					c.args = c.from(last)
+					results[i][n] = d.try(ctx, c)
 				}
-				results[i][n] = d.try(ctx, c)
 				last = results[i][n].result
 			}
 		})

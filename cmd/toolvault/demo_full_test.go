@@ -104,15 +104,19 @@ func TestAnUnplannedFailureStopsNothing(t *testing.T) {
 			d.app.Sandbox.Doubles["salesforce"].Down(true)
 			return nil
 		}
+		plan[3].before = func(_ context.Context, d *demo) error {
+			d.app.Sandbox.Doubles["hubspot"].Down(true) // the note then has no contact to stand at
+			return nil
+		}
 		return d.play(ctx, p, plan)
 	})
 	if err == nil || !strings.Contains(err.Error(), "salesforce_find_records upstream_unavailable: 1, and none was planned") || !strings.Contains(err.Error(), "salesforce_update_record ok: 0 of 1") {
 		t.Errorf("%v", err)
 	}
-	if strings.Contains(err.Error(), "slack") || strings.Contains(err.Error(), "hubspot") {
+	if err == nil || strings.Contains(err.Error(), "slack") || !strings.Contains(err.Error(), "hubspot_create_note ok: 0 of 1") {
 		t.Errorf("others failed too: %v", err)
 	}
-	for _, s := range []string{"11 systems, 25 calls", "Intact: ", "salesforce       2 "} {
+	for _, s := range []string{"11 systems, 24 calls", "✗ hubspot_create_note not made", "Intact: ", "salesforce       2 "} {
 		if !strings.Contains(out.String(), s) {
 			t.Errorf("the story does not have %q:\n%s", s, out.String())
 		}

@@ -9,11 +9,22 @@ package sandbox
 import (
 	"time"
 
+	"toolvault/tools/sandbox/clearbit"
 	"toolvault/tools/sandbox/double"
+	"toolvault/tools/sandbox/googlecalendar"
+	"toolvault/tools/sandbox/grafana"
+	"toolvault/tools/sandbox/notion"
+	"toolvault/tools/sandbox/salesforce"
+	"toolvault/tools/sandbox/segment"
+	"toolvault/tools/sandbox/weaviate"
 )
 
 // Services are the names of those that have a double: all that there are.
-func Services() []string { return []string{"slack", "hubspot", "pinecone", "metabase"} }
+func Services() []string {
+	return []string{
+		"slack", "hubspot", "pinecone", "metabase", "salesforce", "notion", "weaviate", "segment", "clearbit", "google_calendar", "grafana",
+	}
+}
 
 // Of is a double of a service, which goes by now if it has a clock; nil where there is
 // none.
@@ -27,6 +38,20 @@ func Of(service string, now func() time.Time) *double.Double {
 		return NewPinecone()
 	case "metabase":
 		return NewMetabase()
+	case "salesforce":
+		return salesforce.New(now)
+	case "notion":
+		return notion.New(now)
+	case "weaviate":
+		return weaviate.New(now)
+	case "segment":
+		return segment.New(now)
+	case "clearbit":
+		return clearbit.New(now)
+	case "google_calendar":
+		return googlecalendar.New(now)
+	case "grafana":
+		return grafana.New(now)
 	}
 	return nil
 }

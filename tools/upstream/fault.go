@@ -51,6 +51,9 @@ func StatusFault(r *Response) *fault.Error {
 	return f
 }
 
+// ErrUnknownHost is the cause of a failure where no such host is in the DNS.
+var ErrUnknownHost = errors.New("no such host")
+
 // lost is the fault of a request that got no whole answer. begun says that some
 // of it may have reached the service.
 func lost(ctx context.Context, service string, err error, begun bool) *fault.Error {
@@ -71,7 +74,7 @@ func lost(ctx context.Context, service string, err error, begun bool) *fault.Err
 		f = fault.New(fault.CredentialInvalid, "%s refused the client certificate, or wants one and was shown none. A person has to put in the right one; trying again will not help.", service).Because(cause(err))
 		begun = false // the connection never came about: nothing was read from it
 	case errors.As(err, &dns) && dns.IsNotFound:
-		f = fault.New(fault.UpstreamUnavailable, "The host name of %s is not known. The operator has to check its base_url.", service).Because(cause(err))
+		f = fault.New(fault.UpstreamUnavailable, "The host name of %s is not known. The operator has to check its base_url.", service).Because(fmt.Errorf("%w: %w", ErrUnknownHost, cause(err)))
 		f.Retryable = false
 	case begun:
 		f = fault.New(fault.UpstreamUnavailable, "%s broke off before its answer was complete. Try again in a minute; other services are not affected.", service).Because(cause(err))

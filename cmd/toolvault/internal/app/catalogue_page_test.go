@@ -105,7 +105,7 @@ func pageOf(entries []pageEntry) []byte {
 				}
 			}
 		}
-		fmt.Fprintf(&b, "| [%s](#%s) | %d | %d | %d | %d |\n", s, strings.ToLower(s), n, reading, size, size/n)
+		fmt.Fprintf(&b, "| [%s](#%s) | %d | %d | %d | %d |\n", s, strings.ReplaceAll(strings.ToLower(s), " ", "-"), n, reading, size, size/n)
 	}
 	for _, s := range services {
 		fmt.Fprintf(&b, "\n## %s\n", s)

@@ -5,4 +5,4 @@ package app
 // share is of how many tools one is tried where much is tried of each: with the
 // race detector it takes several times as long, and the code between the tools is
 // the same.
-const share = 4
+const share = 8
