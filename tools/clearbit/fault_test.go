@@ -14,7 +14,6 @@ import (
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
 
 func TestFaults(t *testing.T) {
@@ -122,16 +121,7 @@ func (n *nowhere) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // A publishable key is never sent, by the vault's own hand.
 func TestAPublishableKeyIsNotSent(t *testing.T) {
-	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/s.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = st.Close() }()
-	keyring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := vault.New(vault.Options{Store: st, Keyring: keyring})
+	v := toolstest.Vault(t, vault.Options{})
 	for _, typ := range []string{vault.TypeAPIKey, vault.TypeServiceToken} {
 		for _, key := range []string{"pk_0123456789abcdef", "sk_0123456789abcdef", "0123456789abcdef"} {
 			w := answering(t, 200, `{"name":"Acme","domain":"acme.example"}`)
@@ -142,7 +132,7 @@ func TestAPublishableKeyIsNotSent(t *testing.T) {
 			v.Configure([]vault.Declaration{d}, map[string]vault.Service{name: {Schemes: w.svc.Auth}})
 			cred, err := v.Resolve(t.Context(), d)
 			if err == nil {
-				w.cred = resolved{cred}
+				w.cred = &toolstest.Resolved{Vault: v, Credential: cred}
 				_, err = w.call("clearbit_find_domain", `{"name":"Acme"}`)
 			}
 			if !strings.HasPrefix(key, "pk_") {

@@ -62,6 +62,13 @@ func New(kind Kind, format string, args ...any) *Error {
 	}
 }
 
+// Wrong is an invalid_arguments that was found before anything was sent.
+func Wrong(format string, args ...any) *Error {
+	e := New(InvalidArguments, format, args...)
+	e.NotSent = true
+	return e
+}
+
 // Because sets the cause and returns e.
 func (e *Error) Because(cause error) *Error {
 	e.Cause = cause

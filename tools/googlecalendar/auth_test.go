@@ -1,7 +1,6 @@
 package googlecalendar
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -24,7 +23,6 @@ import (
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
 
 // keeper is the service with a real vault, at the double.
@@ -49,16 +47,7 @@ func newKeeper(t *testing.T) *keeper {
 	}))
 	t.Cleanup(s.Close)
 	k.home = s.URL
-	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/store.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	ring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.vault = vault.New(vault.Options{Store: st, Keyring: ring, Now: func() time.Time { return w.now }})
+	k.vault = toolstest.Vault(t, vault.Options{Now: func() time.Time { return w.now }})
 	app := vault.App{Provider: w.double.Provider(*w.svc.OAuth, s.URL), ClientID: w.double.ClientID, ClientSecret: vault.NewSecret(w.double.ClientSecret)}
 	k.vault.Configure(nil, map[string]vault.Service{name: {BaseURL: w.url, Schemes: w.svc.Auth, App: app}})
 	return k
@@ -93,24 +82,8 @@ func (k *keeper) do(d vault.Declaration, tool, args string) (any, error) {
 	}
 	e := k.svc.Endpoint
 	e.BaseURL, e.Private = k.url, true
-	c := upstream.NewPool(nil).Client(e, &held{k.vault, cred}, k.callID)
+	c := upstream.NewPool(nil).Client(e, &toolstest.Resolved{Vault: k.vault, Credential: cred}, k.callID)
 	return toolstest.Call(k.t, k.svc, c, "google_calendar_"+tool, args)
-}
-
-// held is a credential of a vault, as a call uses it.
-type held struct {
-	vault *vault.Vault
-	cred  *vault.Credential
-}
-
-func (h *held) Authorize(r *http.Request) error { return h.cred.Authorize(r) }
-func (h *held) Key() string                     { return h.cred.ID }
-func (h *held) Renew(ctx context.Context) (bool, error) {
-	next, err := h.vault.Renew(ctx, h.cred)
-	if err == nil {
-		h.cred = next
-	}
-	return err == nil, err
 }
 
 // claims are those of the last assertion, whose signature the double has checked.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -121,7 +122,7 @@ func (s *service) freeBusy(ctx context.Context, c *upstream.Client, in freeBusyI
 func (s *service) busyWindow(from, to string, loc *time.Location) (window, error) {
 	w, err := s.windowOf(from, to, loc, week)
 	if err == nil && w.to.Sub(w.from) > mostBusyDays*24*time.Hour {
-		err = wrong("to: free/busy is asked for %d days at most at once. Ask for a shorter window.", mostBusyDays)
+		err = fault.Wrong("to: free/busy is asked for %d days at most at once. Ask for a shorter window.", mostBusyDays)
 	}
 	return w, err
 }

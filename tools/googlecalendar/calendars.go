@@ -134,7 +134,7 @@ func (s *service) calendar(ctx context.Context, c *upstream.Client, name string)
 		return place{id: name, name: name, zone: own.zone}, nil
 	}
 	if all == nil {
-		return place{}, wrong("Calendars cannot be looked up by name here: that needs the scope calendars.read. Give the calendar's id or e-mail address.")
+		return place{}, fault.Wrong("Calendars cannot be looked up by name here: that needs the scope calendars.read. Give the calendar's id or e-mail address.")
 	}
 	var named []names.Named
 	for _, p := range all {

@@ -83,16 +83,16 @@ func (s *service) spanOf(start, end string, minutes int, usual time.Duration, lo
 	out := span{start: a.Time, day: a.day}
 	switch {
 	case end != "" && minutes > 0:
-		return out, wrong("minutes: give end or minutes, not both.")
+		return out, fault.Wrong("minutes: give end or minutes, not both.")
 	case a.day && minutes > 0:
-		return out, wrong("start: a day has no minutes. Give a time with it, such as %s 09:00.", a.Format(time.DateOnly))
+		return out, fault.Wrong("start: a day has no minutes. Give a time with it, such as %s 09:00.", a.Format(time.DateOnly))
 	case end != "":
 		b, err := read("end", end, a.Time, loc)
 		if err != nil {
 			return out, err
 		}
 		if b.day != a.day {
-			return out, wrong("end: start and end must both be days, or both have a time.")
+			return out, fault.Wrong("end: start and end must both be days, or both have a time.")
 		}
 		if out.end = b.Time; b.day {
 			out.end = nextDay(b.Time) // the last day counts; the API wants the one after
@@ -105,10 +105,10 @@ func (s *service) spanOf(start, end string, minutes int, usual time.Duration, lo
 		out.end = a.Add(usual)
 	}
 	if !out.start.Before(out.end) {
-		return out, wrong("end: %s is not after the start, %s.", stamp(out.end), stamp(out.start))
+		return out, fault.Wrong("end: %s is not after the start, %s.", stamp(out.end), stamp(out.start))
 	}
 	if out.end.Sub(out.start) > mostDays*24*time.Hour {
-		return out, wrong("end: an event of more than %d days is surely a mistake.", mostDays)
+		return out, fault.Wrong("end: an event of more than %d days is surely a mistake.", mostDays)
 	}
 	return out, nil
 }
@@ -239,7 +239,7 @@ func addresses(list []string) ([]string, error) {
 	for _, text := range list {
 		a, err := mail.ParseAddress(text)
 		if err != nil || !strings.Contains(a.Address, "@") || len(a.Address) > 254 || strings.ContainsAny(a.Address, " ,<>\"") {
-			return nil, wrong("guests: %q is no e-mail address. Look it up where people are listed, such as a CRM or a chat.", upstream.Clean(text, 80))
+			return nil, fault.Wrong("guests: %q is no e-mail address. Look it up where people are listed, such as a CRM or a chat.", upstream.Clean(text, 80))
 		}
 		if !slices.ContainsFunc(all, func(b string) bool { return strings.EqualFold(b, a.Address) }) {
 			all = append(all, a.Address)

@@ -57,16 +57,16 @@ func (s *service) event(ctx context.Context, c *upstream.Client, calendar, word 
 		return p, eventModel{}, err
 	}
 	if word = strings.TrimSpace(word); word == "" {
-		return p, eventModel{}, wrong("event: which one? Give its id, its link or its title.")
+		return p, eventModel{}, fault.Wrong("event: which one? Give its id, its link or its title.")
 	}
 	if strings.HasPrefix(word, "https://") || strings.HasPrefix(word, "http://") {
 		id, of, ok := addressed(word)
 		switch {
 		case !ok:
-			return p, eventModel{}, wrong("event: that address names no event. Give one such as https://www.google.com/calendar/event?eid=…, an id or a title.")
+			return p, eventModel{}, fault.Wrong("event: that address names no event. Give one such as https://www.google.com/calendar/event?eid=…, an id or a title.")
 		case of != p.id && p.id != "primary":
 			// What an admin allows of a calendar goes by the argument calendar.
-			return p, eventModel{}, wrong("event: that address is of an event in another calendar. Give calendar %s with it.", upstream.Quote(upstream.Clean(of, 200)))
+			return p, eventModel{}, fault.Wrong("event: that address is of an event in another calendar. Give calendar %s with it.", upstream.Quote(upstream.Clean(of, 200)))
 		}
 		word = id
 	}

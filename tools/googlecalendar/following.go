@@ -132,5 +132,5 @@ func instancesBefore(ctx context.Context, c *upstream.Client, ch chosen, cutTime
 			return n, nil
 		}
 	}
-	return 0, wrong("The series has too many dates to be divided. Change it as a whole, with scope all.")
+	return 0, fault.Wrong("The series has too many dates to be divided. Change it as a whole, with scope all.")
 }

@@ -16,7 +16,6 @@ import (
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -105,13 +104,6 @@ func (s *service) probe(ctx context.Context, c *upstream.Client) (string, error)
 // for a user, counted in a sliding window.
 func limits(c *upstream.Client, _ *upstream.Request) []upstream.Limit {
 	return []upstream.Limit{{Key: name + " " + c.AccountKey(), Burst: 100, Every: 120 * time.Millisecond, Says: "Google Calendar takes 600 requests a minute for a user"}}
-}
-
-// wrong is an invalid_arguments that was found before anything was changed.
-func wrong(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
 }
 
 // eventsPath is that of a calendar's events, and of one of them where an id is given.

@@ -36,14 +36,14 @@ func (s *service) changeGuests(ctx context.Context, c *upstream.Client, in chang
 		return Saved{}, err
 	}
 	if len(add)+len(in.Remove) == 0 {
-		return Saved{}, wrong("Nobody was named. Give e-mail addresses in add, or in remove.")
+		return Saved{}, fault.Wrong("Nobody was named. Give e-mail addresses in add, or in remove.")
 	}
 	ch, err := s.choose(ctx, c, in.Calendar, in.Event, in.Scope, in.Etag)
 	switch {
 	case err != nil:
 		return Saved{}, err
 	case ch.GuestsOmitted:
-		return Saved{}, wrong("Google does not show all guests of that event, and to change some of them would remove the others. A person has to do it in the calendar.")
+		return Saved{}, fault.Wrong("Google does not show all guests of that event, and to change some of them would remove the others. A person has to do it in the calendar.")
 	}
 	var list []guestModel
 	for _, g := range ch.Guests {
@@ -53,7 +53,7 @@ func (s *service) changeGuests(ctx context.Context, c *upstream.Client, in chang
 	}
 	for _, email := range in.Remove {
 		if !slices.ContainsFunc(ch.Guests, func(g guestModel) bool { return same(email, g) }) {
-			return Saved{}, wrong("remove: %q is not a guest of that event. google_calendar_get_event lists them.", upstream.Clean(email, 100))
+			return Saved{}, fault.Wrong("remove: %q is not a guest of that event. google_calendar_get_event lists them.", upstream.Clean(email, 100))
 		}
 	}
 	for _, email := range add {
@@ -99,7 +99,7 @@ func (s *service) respond(ctx context.Context, c *upstream.Client, in respondIn)
 		return Saved{}, err
 	}
 	if ch.following {
-		return Saved{}, wrong("scope: one answers for this date, or for all.")
+		return Saved{}, fault.Wrong("scope: one answers for this date, or for all.")
 	}
 	me := ch.me()
 	if me == nil {

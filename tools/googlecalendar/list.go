@@ -146,7 +146,7 @@ func (s *service) places(ctx context.Context, c *upstream.Client, words []string
 		return all, loc, err
 	}
 	if len(all) == 0 {
-		return nil, nil, wrong("calendars: name at least one, such as primary.")
+		return nil, nil, fault.Wrong("calendars: name at least one, such as primary.")
 	}
 	return all, all[0].zone, nil
 }
@@ -258,7 +258,7 @@ func suspended(w window, streams []*stream) string {
 
 func resumed(state string, places []place, loc *time.Location) (w window, streams []*stream, err error) {
 	part := strings.Split(state, " ")
-	bad := wrong("The cursor is not one that this tool gave. Leave it out to start from the first page.")
+	bad := fault.Wrong("The cursor is not one that this tool gave. Leave it out to start from the first page.")
 	if len(part) != len(places)+2 {
 		return w, nil, bad
 	}
@@ -301,7 +301,7 @@ func (s *service) listInstances(ctx context.Context, c *upstream.Client, in list
 	}
 	series := cmp.Or(m.Series, m.ID)
 	if m.Series == "" && len(m.Recurrence) == 0 {
-		return Events{}, wrong("That event is a single one, not a series: it has no instances.")
+		return Events{}, fault.Wrong("That event is a single one, not a series: it has no instances.")
 	}
 	loc := p.zone
 	if in.TimeZone != "" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -36,13 +37,13 @@ func rules(lines []string, start time.Time, day bool) ([]string, error) {
 			line = "RRULE:" + line
 		}
 		if strings.HasPrefix(line, "DTSTART") || strings.HasPrefix(line, "DTEND") {
-			return nil, wrong("recurrence: leave DTSTART and DTEND out; start and end say when.")
+			return nil, fault.Wrong("recurrence: leave DTSTART and DTEND out; start and end say when.")
 		}
 		if strings.Contains(line, "TZID=") { // upper case has spoilt it, and the zone is the event's
-			return nil, wrong("recurrence: write the dates of EXDATE and RDATE in UTC, such as EXDATE:20261127T080000Z, without TZID.")
+			return nil, fault.Wrong("recurrence: write the dates of EXDATE and RDATE in UTC, such as EXDATE:20261127T080000Z, without TZID.")
 		}
 		if !ruleLine.MatchString(line) {
-			return nil, wrong("recurrence: %q is no line of a recurrence. Write it as RRULE:FREQ=WEEKLY;BYDAY=MO,TH or EXDATE:20261127T080000Z.", upstream.Clean(line, 80))
+			return nil, fault.Wrong("recurrence: %q is no line of a recurrence. Write it as RRULE:FREQ=WEEKLY;BYDAY=MO,TH or EXDATE:20261127T080000Z.", upstream.Clean(line, 80))
 		}
 		if rest, ok := strings.CutPrefix(line, "RRULE:"); ok {
 			rrules++
@@ -55,7 +56,7 @@ func rules(lines []string, start time.Time, day bool) ([]string, error) {
 		out = append(out, line)
 	}
 	if len(lines) > 0 && rrules != 1 && !slices.ContainsFunc(out, func(l string) bool { return strings.HasPrefix(l, "RDATE") }) || rrules > 1 {
-		return nil, wrong("recurrence: give one RRULE line, such as RRULE:FREQ=WEEKLY;COUNT=10.")
+		return nil, fault.Wrong("recurrence: give one RRULE line, such as RRULE:FREQ=WEEKLY;COUNT=10.")
 	}
 	return out, nil
 }
@@ -66,22 +67,22 @@ func rule(text string, start time.Time, day bool) (string, error) {
 	for i, p := range parts {
 		m := rulePart.FindStringSubmatch(p)
 		if m == nil {
-			return "", wrong("recurrence: %q is no part of a RRULE. Write it as FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;UNTIL=20261231.", upstream.Clean(p, 60))
+			return "", fault.Wrong("recurrence: %q is no part of a RRULE. Write it as FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;UNTIL=20261231.", upstream.Clean(p, 60))
 		}
 		name, value := m[1], m[3]
 		if _, twice := seen[name]; twice {
-			return "", wrong("recurrence: %s is there twice.", name)
+			return "", fault.Wrong("recurrence: %s is there twice.", name)
 		}
 		seen[name] = value
 		switch name {
 		case "COUNT", "INTERVAL":
 			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 10_000 {
-				return "", wrong("recurrence: %s must be a number from 1 on.", name)
+				return "", fault.Wrong("recurrence: %s must be a number from 1 on.", name)
 			}
 		case "BYDAY":
 			for _, d := range strings.Split(value, ",") {
 				if !dayValue.MatchString(d) {
-					return "", wrong("recurrence: %q is no day. Write BYDAY=MO,TH, or BYDAY=-1FR for the last Friday of a month.", upstream.Clean(d, 40))
+					return "", fault.Wrong("recurrence: %q is no day. Write BYDAY=MO,TH, or BYDAY=-1FR for the last Friday of a month.", upstream.Clean(d, 40))
 				}
 			}
 		case "UNTIL":
@@ -96,9 +97,9 @@ func rule(text string, start time.Time, day bool) (string, error) {
 	_, hasUntil := seen["UNTIL"]
 	switch {
 	case !slices.Contains(freqs, seen["FREQ"]):
-		return "", wrong("recurrence: FREQ must be one of %s.", strings.Join(freqs, ", "))
+		return "", fault.Wrong("recurrence: FREQ must be one of %s.", strings.Join(freqs, ", "))
 	case hasCount && hasUntil:
-		return "", wrong("recurrence: give COUNT or UNTIL, not both.")
+		return "", fault.Wrong("recurrence: give COUNT or UNTIL, not both.")
 	}
 	return strings.Join(parts, ";"), nil
 }
@@ -121,14 +122,14 @@ func until(value string, start time.Time, day bool) (string, error) {
 			t = nextDay(t).Add(-time.Second)
 		}
 		if t.Before(start) {
-			return "", wrong("recurrence: UNTIL is before the first one begins.")
+			return "", fault.Wrong("recurrence: UNTIL is before the first one begins.")
 		}
 		if day {
 			return t.Format(dateForm), nil
 		}
 		return t.UTC().Format(utcForm), nil
 	}
-	return "", wrong("recurrence: UNTIL must be a day such as 20261231, or a time in UTC such as 20261231T225959Z.")
+	return "", fault.Wrong("recurrence: UNTIL must be a day such as 20261231, or a time in UTC such as 20261231T225959Z.")
 }
 
 // untilBefore cuts a series off: none of its instances begins at cut or later.

@@ -96,11 +96,11 @@ func (s *service) moveEvent(ctx context.Context, c *upstream.Client, in moveEven
 	case err != nil:
 		return Saved{}, err
 	case ch.instance != nil:
-		return Saved{}, wrong("event: one date of a series cannot be moved to another calendar. Give the series, %s.", word(upstream.Clean(ch.ID, maxID)))
+		return Saved{}, fault.Wrong("event: one date of a series cannot be moved to another calendar. Give the series, %s.", word(upstream.Clean(ch.ID, maxID)))
 	case to.id == ch.id:
-		return Saved{}, wrong("to: the event is in that calendar already.")
+		return Saved{}, fault.Wrong("to: the event is in that calendar already.")
 	case ch.Type != "" && ch.Type != "default":
-		return Saved{}, wrong("event: only ordinary events can be moved, and this one is of type %s.", word(upstream.Clean(ch.Type, 40)))
+		return Saved{}, fault.Wrong("event: only ordinary events can be moved, and this one is of type %s.", word(upstream.Clean(ch.Type, 40)))
 	}
 	q := sendUpdates(in.Notify)
 	q.Set("destination", to.id)

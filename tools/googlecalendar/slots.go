@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -74,7 +75,7 @@ func (s *service) findTime(ctx context.Context, c *upstream.Client, in findTimeI
 	}
 	if now := s.now().In(loc); w.from.Before(now) { // nobody can meet yesterday
 		if w.from = now.Truncate(time.Minute).Add(time.Minute); !w.from.Before(w.to) {
-			return Slots{}, wrong("to: that window is over. Give one that is to come.")
+			return Slots{}, fault.Wrong("to: that window is over. Give one that is to come.")
 		}
 	}
 	h, err := hoursOf(in.DayStart, in.DayEnd, in.Days, loc)
@@ -82,7 +83,7 @@ func (s *service) findTime(ctx context.Context, c *upstream.Client, in findTimeI
 		return Slots{}, err
 	}
 	if span := h.end - h.start; in.Minutes > span {
-		return Slots{}, wrong("minutes: %d do not fit between day_start and day_end, which are %d apart.", in.Minutes, span)
+		return Slots{}, fault.Wrong("minutes: %d do not fit between day_start and day_end, which are %d apart.", in.Minutes, span)
 	}
 	all, err := schedules(ctx, c, places, w)
 	if err != nil {
@@ -184,7 +185,7 @@ func hoursOf(start, end string, days []string, loc *time.Location) (h hours, err
 		return h, err
 	}
 	if h.start >= h.end {
-		return h, wrong("day_end: %s is not after day_start, %s.", end, start)
+		return h, fault.Wrong("day_end: %s is not after day_start, %s.", end, start)
 	}
 	if len(days) == 0 {
 		days = dayNames[1:6] // Monday to Friday
@@ -203,7 +204,7 @@ func clock(argument, text string) (int, error) {
 	a, err1 := strconv.Atoi(hour)
 	b, err2 := strconv.Atoi(minute)
 	if !ok || err1 != nil || err2 != nil || a < 0 || a > 24 || b < 0 || b > 59 || a == 24 && b > 0 {
-		return 0, wrong("%s: %q is no time of day. Write it as 09:00.", argument, upstream.Clean(text, 20))
+		return 0, fault.Wrong("%s: %q is no time of day. Write it as 09:00.", argument, upstream.Clean(text, 20))
 	}
 	return a*60 + b, nil
 }

@@ -15,7 +15,7 @@ import (
 func zoned(name string) (*time.Location, error) {
 	loc, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" || !strings.Contains(name, "/") && name != "UTC" {
-		return nil, wrong("timezone: %q is no time zone. Write an IANA name, such as Europe/Berlin or UTC.", upstream.Clean(name, 60))
+		return nil, fault.Wrong("timezone: %q is no time zone. Write an IANA name, such as Europe/Berlin or UTC.", upstream.Clean(name, 60))
 	}
 	return loc, nil
 }
@@ -73,9 +73,9 @@ func (s *service) windowOf(from, to string, loc *time.Location, without time.Dur
 	}
 	switch {
 	case !w.from.Before(w.to):
-		return w, wrong("to: the end, %s, is not after the beginning, %s.", stamp(w.to), stamp(w.from))
+		return w, fault.Wrong("to: the end, %s, is not after the beginning, %s.", stamp(w.to), stamp(w.from))
 	case w.to.Sub(w.from) > mostDays*24*time.Hour:
-		return w, wrong("to: more than %d days are too many at once.", mostDays)
+		return w, fault.Wrong("to: more than %d days are too many at once.", mostDays)
 	}
 	return w, nil
 }

@@ -63,9 +63,9 @@ func (s *service) choose(ctx context.Context, c *upstream.Client, calendar, word
 	series := len(m.Recurrence) > 0
 	switch {
 	case scope == "this" && series:
-		return ch, wrong("event: that is a whole series. Give scope all for all of it, or the id of one date from google_calendar_list_instances.")
+		return ch, fault.Wrong("event: that is a whole series. Give scope all for all of it, or the id of one date from google_calendar_list_instances.")
 	case scope == "following" && m.Series == "" && series:
-		return ch, wrong("event: from which date on? Give the id of that instance, from google_calendar_list_instances.")
+		return ch, fault.Wrong("event: from which date on? Give the id of that instance, from google_calendar_list_instances.")
 	case scope == "this", m.Series == "":
 		return ch, nil // a single event is all of itself
 	}
@@ -101,7 +101,7 @@ func (s *service) updateEvent(ctx context.Context, c *upstream.Client, in update
 		body["conferenceData"] = newMeet(ownID(c, ch.id, "meet\x00"+c.CallID()))
 	}
 	if len(body) == 0 {
-		return Saved{}, wrong("Nothing to change was given. Give at least one of title, start, end, minutes, location, description, recurrence, show_as and meet.")
+		return Saved{}, fault.Wrong("Nothing to change was given. Give at least one of title, start, end, minutes, location, description, recurrence, show_as and meet.")
 	}
 	if ch.following {
 		return s.changeFollowing(ctx, c, ch, body, in, q)
@@ -171,7 +171,7 @@ func (s *service) change(in updateEventIn, ch chosen) (map[string]any, error) {
 	}
 	if len(in.Recurrence) > 0 {
 		if ch.instance == nil && ch.Series != "" {
-			return nil, wrong("recurrence: one date of a series cannot repeat by itself. Give scope all or following.")
+			return nil, fault.Wrong("recurrence: one date of a series cannot repeat by itself. Give scope all or following.")
 		}
 		if body["recurrence"], err = rules(in.Recurrence, at.start, at.day); err != nil {
 			return nil, err
@@ -210,13 +210,13 @@ func (s *service) moved(in updateEventIn, ch chosen, was span, loc *time.Locatio
 		next.end = next.start.AddDate(0, 0, daysBetween(given.start, given.end))
 	}
 	if len(in.Recurrence) == 0 && breaks(ch.Recurrence, given.start, next.start) {
-		return was, wrong("start: the rule of the series names its days, so it does not move to another day by start alone. Give recurrence too, such as RRULE:FREQ=WEEKLY;BYDAY=TU.")
+		return was, fault.Wrong("start: the rule of the series names its days, so it does not move to another day by start alone. Give recurrence too, such as RRULE:FREQ=WEEKLY;BYDAY=TU.")
 	}
 	if ch.instance == nil || ch.following {
 		return next, nil
 	}
 	if next.day != was.day {
-		return was, wrong("start: a series of whole days and one with times are not changed into each other by one date. Give the id of the series as the event.")
+		return was, fault.Wrong("start: a series of whole days and one with times are not changed into each other by one date. Give the id of the series as the event.")
 	}
 	shift := daysBetween(given.start, next.start)
 	if was.day {

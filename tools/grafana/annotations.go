@@ -167,7 +167,7 @@ func (m Made) Text() string { return m.line() }
 
 func (s *service) createAnnotation(ctx context.Context, c *upstream.Client, in AnnotationArgs) (Made, error) {
 	if in.Panel != 0 && in.Dashboard == "" {
-		return Made{}, wrong("panel needs dashboard.")
+		return Made{}, fault.Wrong("panel needs dashboard.")
 	}
 	at, err := when.Parse("time", in.Time, s.clock())
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *service) createAnnotation(ctx context.Context, c *upstream.Client, in A
 			return Made{}, err
 		}
 		if end.Before(at) {
-			return Made{}, wrong("end is before time.")
+			return Made{}, fault.Wrong("end is before time.")
 		}
 		body["timeEnd"], out.End = end.UnixMilli(), stamp(end)
 	}

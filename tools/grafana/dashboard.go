@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -116,7 +117,7 @@ type GetArgs struct {
 
 func (s *service) getDashboard(ctx context.Context, c *upstream.Client, in GetArgs) (Dashboard, error) {
 	if in.View == "panel" && in.Panel == nil {
-		return Dashboard{}, wrong("view \"panel\" needs panel: an id or a title, as view \"summary\" shows them.")
+		return Dashboard{}, fault.Wrong("view \"panel\" needs panel: an id or a title, as view \"summary\" shows them.")
 	}
 	found, err := s.dashboard(ctx, c, in.Dashboard)
 	if err != nil {
@@ -232,7 +233,7 @@ func shownJSON(v any) (string, error) {
 		return "", err
 	}
 	if len(raw) > maxRaw {
-		return "", wrong("That is %d bytes of JSON, more than the %d that are shown at once. Ask for view \"panels\", or for one panel with view \"panel\".", len(raw), maxRaw)
+		return "", fault.Wrong("That is %d bytes of JSON, more than the %d that are shown at once. Ask for view \"panels\", or for one panel with view \"panel\".", len(raw), maxRaw)
 	}
 	return upstream.CleanLines(string(raw), maxRaw), nil
 }

@@ -65,7 +65,7 @@ func (s *service) createDashboard(ctx context.Context, c *upstream.Client, in Cr
 	}
 	for i, p := range in.Panels {
 		if _, err := spec.addPanel(p); err != nil {
-			return Saved{}, wrong("Panel %d: %s", i+1, fault.From(err).Message)
+			return Saved{}, fault.Wrong("Panel %d: %s", i+1, fault.From(err).Message)
 		}
 	}
 	var folder hit
@@ -100,7 +100,7 @@ type UpdateArgs struct {
 
 func (s *service) updateDashboard(ctx context.Context, c *upstream.Client, in UpdateArgs) (Saved, error) {
 	if len(in.Ops) == 0 && in.Folder == "" {
-		return Saved{}, wrong("There is nothing to change: give ops, folder or both.")
+		return Saved{}, fault.Wrong("There is nothing to change: give ops, folder or both.")
 	}
 	found, err := s.dashboard(ctx, c, in.Dashboard)
 	if err != nil {

@@ -141,7 +141,7 @@ func (s *service) source(ctx context.Context, c *upstream.Client, ref string, ki
 	var named []names.Named
 	for _, i := range all {
 		if i.UID == ref && !of(i) {
-			return Source{}, wrong("The data source %s is of the type %s, and this needs %s.", i.UID, i.Type, strings.Join(kinds, " or "))
+			return Source{}, fault.Wrong("The data source %s is of the type %s, and this needs %s.", i.UID, i.Type, strings.Join(kinds, " or "))
 		}
 		if of(i) {
 			named = append(named, names.Named{ID: i.UID, Name: i.Name})
@@ -156,7 +156,7 @@ func (s *service) source(ctx context.Context, c *upstream.Client, ref string, ki
 		if len(named) == 0 {
 			return Source{}, fault.New(fault.NotFound, "There is no data source of %s that this credential can see. grafana_list_datasources shows what there is.", strings.Join(kinds, " or "))
 		}
-		return Source{}, wrong("There are several data sources of %s: give datasource. grafana_list_datasources shows them.", strings.Join(kinds, " or "))
+		return Source{}, fault.Wrong("There are several data sources of %s: give datasource. grafana_list_datasources shows them.", strings.Join(kinds, " or "))
 	}
 	one, err := names.Pick("data source", ref, named, "grafana_list_datasources")
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
@@ -94,10 +93,3 @@ func checkOrg(value string) error {
 // clock is what a time is relative to: now, in UTC. Which zone people see is a
 // setting of each user and dashboard.
 func (s *service) clock() when.Clock { return when.Clock{Now: s.now(), Zone: time.UTC} }
-
-// wrong is an invalid_arguments that was found before anything was changed.
-func wrong(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
-}

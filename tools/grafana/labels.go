@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -57,7 +58,7 @@ var labelForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]{0,99}$`)
 
 func (s *service) listLabels(ctx context.Context, c *upstream.Client, in LabelsArgs) (Labels, error) {
 	if in.Label != "" && !labelForm.MatchString(in.Label) {
-		return Labels{}, wrong("%q is no name of a label.", upstream.Clean(in.Label, 60))
+		return Labels{}, fault.Wrong("%q is no name of a label.", upstream.Clean(in.Label, 60))
 	}
 	at, err := s.during(in.From, "")
 	if err != nil {

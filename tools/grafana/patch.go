@@ -50,7 +50,7 @@ func (m model) apply(ops []Op) ([]string, error) {
 	after := m.census()
 	for _, k := range keys(before) {
 		if after[k] < before[k] {
-			return nil, wrong("Nothing was saved: with these changes the panel %q would be gone from the dashboard. To remove a panel, name it in a remove_panel; to change one, name it in panel and what to change in path.", upstream.Clean(k, 80))
+			return nil, fault.Wrong("Nothing was saved: with these changes the panel %q would be gone from the dashboard. To remove a panel, name it in a remove_panel; to change one, name it in panel and what to change in path.", upstream.Clean(k, 80))
 		}
 	}
 	return said, nil
@@ -98,7 +98,7 @@ func (m model) applyOne(op Op) (string, error) {
 	}
 	if op.Op == "remove_panel" {
 		if op.Panel == nil {
-			return "", wrong("remove_panel needs panel: an id or a title.")
+			return "", fault.Wrong("remove_panel needs panel: an id or a title.")
 		}
 		p, err := m.panel(fmt.Sprint(op.Panel))
 		if err != nil {
@@ -121,12 +121,12 @@ func (m model) applyOne(op Op) (string, error) {
 	}
 	if len(steps) == 0 {
 		if op.Op != "set" || op.Panel != nil {
-			return "", wrong("path is missing, such as /title.")
+			return "", fault.Wrong("path is missing, such as /title.")
 		}
 		return m.replace(op.Value)
 	}
 	if len(steps) == 1 && slices.Contains(kept, steps[0]) {
-		return "", wrong("%s cannot be changed.", steps[0])
+		return "", fault.Wrong("%s cannot be changed.", steps[0])
 	}
 	if err := change(root, steps, op.Op == "remove", op.Value); err != nil {
 		return "", err
@@ -139,10 +139,10 @@ func (m model) applyOne(op Op) (string, error) {
 func (m model) replace(value any) (string, error) {
 	whole, ok := value.(map[string]any)
 	if !ok {
-		return "", wrong("path is missing, such as /title; without one, value has to be the whole dashboard.")
+		return "", fault.Wrong("path is missing, such as /title; without one, value has to be the whole dashboard.")
 	}
 	if model(whole).isV2() != m.isV2() {
-		return "", wrong("The value is in another schema than the dashboard, which is stored %s. Read it with grafana_get_dashboard and keep to its form.", map[bool]string{true: "in schema v2, with elements and a layout", false: "in the classic schema, with panels"}[m.isV2()])
+		return "", fault.Wrong("The value is in another schema than the dashboard, which is stored %s. Read it with grafana_get_dashboard and keep to its form.", map[bool]string{true: "in schema v2, with elements and a layout", false: "in the classic schema, with panels"}[m.isV2()])
 	}
 	identity := map[string]any{}
 	for _, k := range kept {
@@ -167,7 +167,7 @@ func pointer(path string) ([]string, error) {
 	}
 	steps := strings.Split(path, "/")
 	if len(steps) > maxSteps {
-		return nil, wrong("The path has more than %d steps.", maxSteps)
+		return nil, fault.Wrong("The path has more than %d steps.", maxSteps)
 	}
 	for i, s := range steps {
 		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(s)
@@ -229,5 +229,5 @@ func change(at map[string]any, steps []string, remove bool, value any) error {
 }
 
 func missing(steps []string) *fault.Error {
-	return wrong("%q leads nowhere. Look at the panel with grafana_get_dashboard, view \"panel\".", upstream.Clean("/"+strings.Join(steps, "/"), 120))
+	return fault.Wrong("%q leads nowhere. Look at the panel with grafana_get_dashboard, view \"panel\".", upstream.Clean("/"+strings.Join(steps, "/"), 120))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -21,7 +22,7 @@ const (
 func (m model) addPanel(value any) (string, error) {
 	p, ok := value.(map[string]any)
 	if !ok {
-		return "", wrong("add_panel needs value: a panel.")
+		return "", fault.Wrong("add_panel needs value: a panel.")
 	}
 	p = maps.Clone(p)
 	next := int64(1)
@@ -33,7 +34,7 @@ func (m model) addPanel(value any) (string, error) {
 		return m.addElement(p, id)
 	}
 	if text(p, "type") == "" || p["spec"] != nil {
-		return "", wrong("This dashboard is in the classic schema: a panel needs type, title and targets.")
+		return "", fault.Wrong("This dashboard is in the classic schema: a panel needs type, title and targets.")
 	}
 	p["id"] = id
 	if object(p, "gridPos") == nil {
@@ -49,7 +50,7 @@ func (m model) addElement(p map[string]any, id json.Number) (string, error) {
 		p = maps.Clone(spec)
 	}
 	if object(p, "vizConfig") == nil || object(p, "data") == nil {
-		return "", wrong("This dashboard is in schema v2: a panel needs title, vizConfig and data. Look at one with grafana_get_dashboard, view \"panel\", and keep to its form.")
+		return "", fault.Wrong("This dashboard is in schema v2: a panel needs title, vizConfig and data. Look at one with grafana_get_dashboard, view \"panel\", and keep to its form.")
 	}
 	p["id"] = id
 	elements := object(m, "elements")
@@ -62,7 +63,7 @@ func (m model) addElement(p map[string]any, id json.Number) (string, error) {
 		name = fmt.Sprintf("panel-%s-%d", id, n)
 	}
 	if !shown(object(m, "layout"), name) {
-		return "", wrong("The layout of this dashboard is of a kind to which no panel can be added here. A person has to add it in Grafana.")
+		return "", fault.Wrong("The layout of this dashboard is of a kind to which no panel can be added here. A person has to add it in Grafana.")
 	}
 	elements[name] = map[string]any{"kind": "Panel", "spec": p}
 	return fmt.Sprintf("added panel %s %s", id, upstream.Quote(upstream.Clean(text(p, "title"), 100))), nil

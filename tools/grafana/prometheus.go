@@ -82,7 +82,7 @@ func (s *service) during(from, to string) (span, error) {
 	}
 	at.from = at.from.Truncate(time.Second)
 	if !at.from.Before(at.to) {
-		return at, wrong("from has to be before to: they are %s and %s.", stamp(at.from), stamp(at.to))
+		return at, fault.Wrong("from has to be before to: they are %s and %s.", stamp(at.from), stamp(at.to))
 	}
 	return at, nil
 }
@@ -95,7 +95,7 @@ func (s *service) span(from, to, step string) (at span, note string, err error) 
 	}
 	if at.from.IsZero() {
 		if step != "" {
-			return at, "", wrong("step is for a range: give from too.")
+			return at, "", fault.Wrong("step is for a range: give from too.")
 		}
 		return at, "", nil
 	}
@@ -142,5 +142,5 @@ func duration(argument, word string) (time.Duration, *fault.Error) {
 			return d, nil
 		}
 	}
-	return 0, wrong("%s: %q is no duration between a second and a year. Write 30s, 5m, 2h or 1d.", argument, upstream.Clean(word, 40))
+	return 0, fault.Wrong("%s: %q is no duration between a second and a year. Write 30s, 5m, 2h or 1d.", argument, upstream.Clean(word, 40))
 }

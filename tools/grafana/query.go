@@ -178,13 +178,13 @@ func (q Query) model(src Source) (map[string]any, error) {
 		}
 		return m, nil
 	case q.SQL == "" || len(q.Model) > 0:
-		return nil, wrong("A query is either sql or model.")
+		return nil, fault.Wrong("A query is either sql or model.")
 	case strings.Contains(sqlKind, "clickhouse"):
 		return map[string]any{"rawSql": q.SQL, "format": 1, "queryType": "table", "editorType": "sql"}, nil
 	case strings.Contains(sqlKind, "postgres"), strings.Contains(sqlKind, "mysql"), strings.Contains(sqlKind, "mssql"):
 		return map[string]any{"rawSql": q.SQL, "format": "table", "rawQuery": true, "editorMode": "code"}, nil
 	}
-	return nil, wrong("The data source %s is of the type %s, for which no form of SQL is known here: give model, as in a panel's JSON.", src.UID, src.Type)
+	return nil, fault.Wrong("The data source %s is of the type %s, for which no form of SQL is known here: give model, as in a panel's JSON.", src.UID, src.Type)
 }
 
 // fill puts frames, which hold a column after the other, into rows. Of several

@@ -74,7 +74,7 @@ func (s *service) render(ctx context.Context, c *upstream.Client, in RenderArgs)
 	}
 	for _, name := range keys(in.Variables) {
 		if !variableForm.MatchString(name) {
-			return Image{}, wrong("%q is no name of a variable.", upstream.Clean(name, 60))
+			return Image{}, fault.Wrong("%q is no name of a variable.", upstream.Clean(name, 60))
 		}
 		q.Set("var-"+name, in.Variables[name])
 	}
@@ -131,7 +131,7 @@ func (s *service) panelID(ctx context.Context, c *upstream.Client, uid, ref stri
 	}
 	p, err := d.spec.panel(ref)
 	if err == nil && p.id <= 0 {
-		err = wrong("The panel %s has no id, so it cannot be shown alone. Leave panel out.", upstream.Quote(upstream.Clean(p.title, 80)))
+		err = fault.Wrong("The panel %s has no id, so it cannot be shown alone. Leave panel out.", upstream.Quote(upstream.Clean(p.title, 80)))
 	}
 	return p.id, err
 }

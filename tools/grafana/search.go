@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 )
@@ -86,7 +87,7 @@ func (s *service) search(ctx context.Context, c *upstream.Client, in SearchArgs)
 	page := 1
 	if text != "" {
 		if page, err = strconv.Atoi(text); err != nil || page < 2 {
-			return Finds{}, wrong("The cursor is not one that this tool gave. Leave it out to start from the first page.")
+			return Finds{}, fault.Wrong("The cursor is not one that this tool gave. Leave it out to start from the first page.")
 		}
 	}
 	q := url.Values{"limit": {strconv.Itoa(in.Limit)}, "page": {strconv.Itoa(page)}}

@@ -55,13 +55,13 @@ var matcherForm = regexp.MustCompile(`(?s)^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|
 func parseMatcher(text string) (matcher, error) {
 	m := matcherForm.FindStringSubmatch(text)
 	if m == nil {
-		return matcher{}, wrong(`%q is no matcher. Write it like alertname="Exports fail", with =, !=, =~ or !~.`, upstream.Clean(text, 80))
+		return matcher{}, fault.Wrong(`%q is no matcher. Write it like alertname="Exports fail", with =, !=, =~ or !~.`, upstream.Clean(text, 80))
 	}
 	value := m[3]
 	if strings.HasPrefix(value, `"`) || strings.HasPrefix(value, "`") {
 		plain, err := strconv.Unquote(value)
 		if err != nil {
-			return matcher{}, wrong(`The quotes of the matcher %q do not pair.`, upstream.Clean(text, 80))
+			return matcher{}, fault.Wrong(`The quotes of the matcher %q do not pair.`, upstream.Clean(text, 80))
 		}
 		value = plain
 	}
@@ -69,7 +69,7 @@ func parseMatcher(text string) (matcher, error) {
 	out := matcher{Name: m[1], Value: value, Regex: len(m[2]) == 2 && m[2][1] == '~', Equal: &equal}
 	if out.Regex {
 		if _, err := out.regexp(); err != nil {
-			return matcher{}, wrong("The regular expression of the matcher %q cannot be read (RE2).", upstream.Clean(text, 80))
+			return matcher{}, fault.Wrong("The regular expression of the matcher %q cannot be read (RE2).", upstream.Clean(text, 80))
 		}
 	}
 	return out, nil
@@ -102,7 +102,7 @@ func parseMatchers(texts []string) ([]matcher, error) {
 		}
 	}
 	if !narrow {
-		return nil, wrong("These matchers would silence every alert. Name at least one label and its value, such as alertname or service.")
+		return nil, fault.Wrong("These matchers would silence every alert. Name at least one label and its value, such as alertname or service.")
 	}
 	return all, nil
 }
@@ -235,9 +235,9 @@ func (s *service) createSilence(ctx context.Context, c *upstream.Client, in Sile
 	}
 	switch d := ends.Sub(now); {
 	case d <= 0:
-		return Silence{}, wrong("until is in the past: %s.", stamp(ends))
+		return Silence{}, fault.Wrong("until is in the past: %s.", stamp(ends))
 	case d > maxSilence:
-		return Silence{}, wrong("A silence of more than 31 days is for a person to make.")
+		return Silence{}, fault.Wrong("A silence of more than 31 days is for a person to make.")
 	}
 	var r struct {
 		ID  string `json:"silenceID"`

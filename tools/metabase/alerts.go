@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -221,7 +222,7 @@ type listAlertsIn struct {
 // listAlerts pages here, since the API answers all at once.
 func (s *service) listAlerts(ctx context.Context, c *upstream.Client, in listAlertsIn) (Alerts, error) {
 	if in.Question != "" && in.Dashboard != "" {
-		return Alerts{}, wrong("Give question or dashboard, or none of them.")
+		return Alerts{}, fault.Wrong("Give question or dashboard, or none of them.")
 	}
 	query := []any{"alerts", in.Question, in.Dashboard}
 	at, err := tools.OpenPosition(query, in.Cursor)

@@ -176,7 +176,7 @@ func (s *service) updateCollection(ctx context.Context, c *upstream.Client, in u
 		return Saved{}, err
 	}
 	if id == 0 {
-		return Saved{}, wrong("The root collection cannot be changed. Give the id or name of another.")
+		return Saved{}, fault.Wrong("The root collection cannot be changed. Give the id or name of another.")
 	}
 	body := map[string]any{}
 	if in.Name != nil {
@@ -191,12 +191,12 @@ func (s *service) updateCollection(ctx context.Context, c *upstream.Client, in u
 			return Saved{}, err
 		}
 		if parent == id {
-			return Saved{}, wrong("A collection cannot be inside itself.")
+			return Saved{}, fault.Wrong("A collection cannot be inside itself.")
 		}
 		body["parent_id"] = orNull(parent)
 	}
 	if len(body) == 0 {
-		return Saved{}, wrong("There is nothing to change: give name, description or parent.")
+		return Saved{}, fault.Wrong("There is nothing to change: give name, description or parent.")
 	}
 	var m collectionModel
 	if err := c.Do(ctx, upstream.Request{Method: http.MethodPut, Path: collectionPath(id), JSON: body}, &m); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 )
@@ -252,7 +253,7 @@ func (m dashboardModel) tab(r ref) (int64, error) {
 		all = append(all, names.Named{ID: strconv.FormatInt(t.ID, 10), Name: t.Name})
 	}
 	if len(all) == 0 {
-		return 0, wrong("The dashboard has no tabs. Leave tab out.")
+		return 0, fault.Wrong("The dashboard has no tabs. Leave tab out.")
 	}
 	one, err := names.Pick("tab", string(r), all, "metabase_get_dashboard")
 	if err != nil {
@@ -288,7 +289,7 @@ func (m dashboardModel) dashcard(r ref) (dashcardModel, error) {
 			return dc, nil
 		}
 	}
-	return dashcardModel{}, wrong("There is no card %q.", upstream.Clean(string(r), 80))
+	return dashcardModel{}, fault.Wrong("There is no card %q.", upstream.Clean(string(r), 80))
 }
 
 // label is what a card is called: its title, or the beginning of its text.

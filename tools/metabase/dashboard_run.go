@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -42,7 +43,7 @@ func (s *service) runDashboardCard(ctx context.Context, c *upstream.Client, in r
 		return Rows{}, err
 	}
 	if dc.CardID == nil {
-		return Rows{}, wrong("Card %d is a text, and not a question.", dc.ID)
+		return Rows{}, fault.Wrong("Card %d is a text, and not a question.", dc.ID)
 	}
 	for i := range m.Parameters {
 		m.Parameters[i].Target = nil // the dashboard has it, by card

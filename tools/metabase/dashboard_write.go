@@ -146,7 +146,7 @@ func (s *service) updateDashboard(ctx context.Context, c *upstream.Client, in up
 		}
 	}
 	if len(body) == 0 {
-		return Updated{}, wrong("There is nothing to change: give name, description, collection or filters.")
+		return Updated{}, fault.Wrong("There is nothing to change: give name, description, collection or filters.")
 	}
 	var m dashboardModel
 	err = c.Do(ctx, upstream.Request{Method: http.MethodPut, Path: dashboardPath(id), JSON: body}, &m)
@@ -200,16 +200,16 @@ func (s *service) filters(ctx context.Context, c *upstream.Client, id int64, edi
 		kind, known := filterKinds[e.Type]
 		switch {
 		case e.Remove && at < 0:
-			return nil, wrong("The dashboard has no filter %q to remove.", upstream.Clean(e.Name, 80))
+			return nil, fault.Wrong("The dashboard has no filter %q to remove.", upstream.Clean(e.Name, 80))
 		case e.Remove:
 			list = slices.Delete(list, at, at+1)
 		case at >= 0 && known:
 			list[at]["type"], list[at]["sectionId"] = kind.kind, kind.section
 		case at >= 0:
 		case !known:
-			return nil, wrong("A new filter needs a type: text, number, date, id or category.")
+			return nil, fault.Wrong("A new filter needs a type: text, number, date, id or category.")
 		case slug == "":
-			return nil, wrong("The name of a filter needs a letter or a digit.")
+			return nil, fault.Wrong("The name of a filter needs a letter or a digit.")
 		default:
 			list = append(list, map[string]any{"id": filterID(list, slug), "name": e.Name, "slug": slug, "type": kind.kind, "sectionId": kind.section})
 		}

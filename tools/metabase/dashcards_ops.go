@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -44,7 +45,7 @@ func (b *board) apply(ctx context.Context, op cardOp) error {
 	case "map_filter", "unmap_filter":
 		return b.mapFilter(ctx, op)
 	}
-	return wrong("There is no such op.")
+	return fault.Wrong("There is no such op.")
 }
 
 func (b *board) done(format string, args ...any) {
@@ -74,7 +75,7 @@ func (b *board) add(ctx context.Context, op cardOp) error {
 		return err
 	}
 	if card.Archived {
-		return wrong("Question %d is in the trash.", id)
+		return fault.Wrong("Question %d is in the trash.", id)
 	}
 	width, height := 12, 6
 	if slices.Contains([]string{"scalar", "smartscalar", "gauge", "progress"}, card.Display) {
@@ -94,7 +95,7 @@ func (b *board) add(ctx context.Context, op cardOp) error {
 // addText puts a text on the dashboard; one line that begins with # is a heading.
 func (b *board) addText(op cardOp) error {
 	if strings.TrimSpace(op.Text) == "" {
-		return wrong("add_text needs a text.")
+		return fault.Wrong("add_text needs a text.")
 	}
 	text, display, height := op.Text, "text", min(2+strings.Count(op.Text, "\n"), 12)
 	if cut, ok := strings.CutPrefix(text, "# "); ok && !strings.Contains(text, "\n") {
@@ -121,7 +122,7 @@ func (b *board) addText(op cardOp) error {
 func (b *board) addTab(op cardOp) error {
 	label := strings.TrimSpace(op.Text)
 	if label == "" {
-		return wrong("add_tab needs its name in text.")
+		return fault.Wrong("add_tab needs its name in text.")
 	}
 	if len(b.tabs) == 0 && len(b.cards) > 0 {
 		first := b.fresh()
@@ -210,11 +211,11 @@ func (b *board) under(at box, except int64) map[string]any {
 
 func (b *board) fits(at box, except int64) error {
 	if at.col+at.width > gridWidth {
-		return wrong("col %d and width %d go beyond the %d columns of the grid.", at.col, at.width, gridWidth)
+		return fault.Wrong("col %d and width %d go beyond the %d columns of the grid.", at.col, at.width, gridWidth)
 	}
 	if card := b.under(at, except); card != nil {
 		o := boxOf(card)
-		return wrong("It would cover card %d, which is at row %d, col %d, %d x %d. The first free row below all is %d.",
+		return fault.Wrong("It would cover card %d, which is at row %d, col %d, %d x %d. The first free row below all is %d.",
 			number(card["id"]), o.row, o.col, o.width, o.height, b.lowest(at.tab))
 	}
 	return nil
@@ -233,7 +234,7 @@ func (b *board) lowest(tab int64) int {
 // pick is the card that an op means, new ones included.
 func (b *board) pick(op cardOp) (map[string]any, dashcardModel, error) {
 	if op.Card == "" {
-		return nil, dashcardModel{}, wrong("%s needs card, its dashcard id or title.", op.Op)
+		return nil, dashcardModel{}, fault.Wrong("%s needs card, its dashcard id or title.", op.Op)
 	}
 	m, err := b.after()
 	if err != nil {
@@ -248,7 +249,7 @@ func (b *board) pick(op cardOp) (map[string]any, dashcardModel, error) {
 			return card, dc, nil
 		}
 	}
-	return nil, dc, wrong("There is no such card.")
+	return nil, dc, fault.Wrong("There is no such card.")
 }
 
 func (b *board) move(op cardOp) error {
@@ -278,7 +279,7 @@ func (b *board) move(op cardOp) error {
 		at.height = op.Height
 	}
 	if at == boxOf(card) {
-		return wrong("Card %d is there already. Give row, col, width, height or tab.", dc.ID)
+		return fault.Wrong("Card %d is there already. Give row, col, width, height or tab.", dc.ID)
 	}
 	if err := b.fits(at, dc.ID); err != nil {
 		return err
@@ -309,14 +310,14 @@ func (b *board) mapFilter(ctx context.Context, op cardOp) error {
 		return err
 	}
 	if op.Filter == "" {
-		return wrong("%s needs filter, the slug of one of the dashboard's.", op.Op)
+		return fault.Wrong("%s needs filter, the slug of one of the dashboard's.", op.Op)
 	}
 	p, err := pickParameter("dashboard", op.Filter, b.model.Parameters)
 	if err != nil {
 		return err
 	}
 	if dc.CardID == nil {
-		return wrong("Card %d is a text; a filter acts on questions.", dc.ID)
+		return fault.Wrong("Card %d is a text; a filter acts on questions.", dc.ID)
 	}
 	old, _ := card["parameter_mappings"].([]any)
 	kept := slices.DeleteFunc(slices.Clone(old), func(v any) bool {
@@ -325,7 +326,7 @@ func (b *board) mapFilter(ctx context.Context, op cardOp) error {
 	})
 	if op.Op == "unmap_filter" {
 		if len(kept) == len(old) {
-			return wrong("Filter %s does not act on card %d.", upstream.Clean(p.Slug, 60), dc.ID)
+			return fault.Wrong("Filter %s does not act on card %d.", upstream.Clean(p.Slug, 60), dc.ID)
 		}
 		card["parameter_mappings"] = kept
 		b.done("disconnected filter %s from card %d", upstream.Clean(p.Slug, 60), dc.ID)
@@ -344,7 +345,7 @@ func (b *board) mapFilter(ctx context.Context, op cardOp) error {
 // the SQL, or a field of the table.
 func (b *board) target(ctx context.Context, id int64, word string) (any, error) {
 	if word == "" {
-		return nil, wrong("map_filter needs target: a field of the question's table, or a parameter of its SQL.")
+		return nil, fault.Wrong("map_filter needs target: a field of the question's table, or a parameter of its SQL.")
 	}
 	q, err := getCard(ctx, b.c, id)
 	if err != nil {
@@ -369,7 +370,7 @@ func (b *board) target(ctx context.Context, id int64, word string) (any, error) 
 	}
 	var from ref
 	if len(inner.Source) == 0 || json.Unmarshal(inner.Source, &from) != nil {
-		return nil, wrong("It is not known which table question %d reads; connect the filter in Metabase.", id)
+		return nil, fault.Wrong("It is not known which table question %d reads; connect the filter in Metabase.", id)
 	}
 	src, err := b.s.source(ctx, b.c, from, "")
 	if err != nil {

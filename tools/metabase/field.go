@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -141,7 +142,7 @@ func (s *service) fieldID(ctx context.Context, c *upstream.Client, r, database r
 	}
 	table, name := cutLast(string(r))
 	if table == "" {
-		return 0, "", wrong("Which field? Give its id, or table.field.")
+		return 0, "", fault.Wrong("Which field? Give its id, or table.field.")
 	}
 	id, err := s.table(ctx, c, ref(table), database)
 	if err != nil {

@@ -34,7 +34,7 @@ func (s *service) itemID(ctx context.Context, c *upstream.Client, kind string, r
 		id, err = s.collection(ctx, c, r)
 	}
 	if err == nil && id == 0 {
-		err = wrong("The root collection stays where it is. Give the id or name of another.")
+		err = fault.Wrong("The root collection stays where it is. Give the id or name of another.")
 	}
 	return id, collectionPath(id), err
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -89,7 +90,7 @@ func (s *service) build(ctx context.Context, c *upstream.Client, in querySpec) (
 // old shape, a whole one, or MBQL 5.
 func (s *service) rawQuery(ctx context.Context, c *upstream.Client, in querySpec) (built, error) {
 	if in.Table != "" || len(in.Fields)+len(in.Filter)+len(in.Aggregation)+len(in.Breakout)+len(in.Order) > 0 {
-		return built{}, wrong("Give either mbql or table, fields, filter, aggregation, breakout and order.")
+		return built{}, fault.Wrong("Give either mbql or table, fields, filter, aggregation, breakout and order.")
 	}
 	q, err := guardMBQL(in.MBQL)
 	if err != nil {
@@ -103,7 +104,7 @@ func (s *service) rawQuery(ctx context.Context, c *upstream.Client, in querySpec
 	}
 	for k := range q {
 		if !slices.Contains(allowed, k) {
-			return built{}, wrong("%s has no key %q; it may have: %s.", kind, upstream.Clean(k, 60), strings.Join(allowed, ", "))
+			return built{}, fault.Wrong("%s has no key %q; it may have: %s.", kind, upstream.Clean(k, 60), strings.Join(allowed, ", "))
 		}
 	}
 	b := built{}
@@ -113,7 +114,7 @@ func (s *service) rawQuery(ctx context.Context, c *upstream.Client, in querySpec
 	case whole:
 		for k := range inner {
 			if !slices.Contains(innerKeys, k) {
-				return built{}, wrong("an MBQL query has no key %q; it may have: %s.", upstream.Clean(k, 60), strings.Join(innerKeys, ", "))
+				return built{}, fault.Wrong("an MBQL query has no key %q; it may have: %s.", upstream.Clean(k, 60), strings.Join(innerKeys, ", "))
 			}
 		}
 		b.inner = inner
@@ -144,7 +145,7 @@ func (s *service) databaseOf(ctx context.Context, c *upstream.Client, named ref,
 			return m.DatabaseID, err
 		}
 	}
-	return 0, wrong("Which database? Give database, its id or its name.")
+	return 0, fault.Wrong("Which database? Give database, its id or its name.")
 }
 
 // origin is what a query reads from: a table, or a model or question.
@@ -174,7 +175,7 @@ func (s *service) source(ctx context.Context, c *upstream.Client, r, database re
 			t.Fields = append(t.Fields, fieldModel{Name: col.Name, Display: col.Display, Base: col.Base, Actual: col.Actual})
 		}
 		if len(t.Fields) == 0 {
-			return origin{}, wrong("Question %d has not run yet, so its columns are not known. Run it once with metabase_run_question.", id)
+			return origin{}, fault.Wrong("Question %d has not run yet, so its columns are not known. Run it once with metabase_run_question.", id)
 		}
 		return origin{string(r), true, t}, nil
 	}
@@ -212,7 +213,7 @@ func (m *maker) column(word string) (fieldModel, []any, error) {
 		if strings.EqualFold(before, m.src.table.Name) {
 			word = after
 		} else if err == nil {
-			return fieldModel{}, nil, wrong("Field %s of table %s is no foreign key, so there is no %s behind it.", upstream.Clean(before, 80), upstream.Clean(m.src.table.Name, 80), upstream.Clean(after, 80))
+			return fieldModel{}, nil, fault.Wrong("Field %s of table %s is no foreign key, so there is no %s behind it.", upstream.Clean(before, 80), upstream.Clean(m.src.table.Name, 80), upstream.Clean(after, 80))
 		}
 	}
 	f, err := m.src.table.field(word)
@@ -229,7 +230,7 @@ func (m *maker) column(word string) (fieldModel, []any, error) {
 func (m *maker) behind(key fieldModel, word string) (fieldModel, error) {
 	table := key.Target.TableID
 	if m.joins++; m.joins > 4*maxJoins {
-		return fieldModel{}, wrong("The query follows too many foreign keys.")
+		return fieldModel{}, fault.Wrong("The query follows too many foreign keys.")
 	}
 	if table == 0 {
 		var f struct {
@@ -249,7 +250,7 @@ func (m *maker) behind(key fieldModel, word string) (fieldModel, error) {
 
 func (m *maker) fields(in querySpec) error {
 	if len(in.Fields) > 0 && len(in.Aggregation)+len(in.Breakout) > 0 {
-		return wrong("fields are of rows; with aggregation or breakout leave them out.")
+		return fault.Wrong("fields are of rows; with aggregation or breakout leave them out.")
 	}
 	var list []any
 	for _, word := range in.Fields {
@@ -289,13 +290,13 @@ func (m *maker) aggregation(in querySpec) error {
 func (m *maker) oneAggregation(word string) (any, error) {
 	p := aggregate.FindStringSubmatch(strings.ToLower(word))
 	if p == nil || !slices.Contains(aggregations, p[1]) {
-		return nil, wrong("aggregation %q: write count, or one of %s with a field, such as sum(amount).", upstream.Clean(word, 80), strings.Join(aggregations, ", "))
+		return nil, fault.Wrong("aggregation %q: write count, or one of %s with a field, such as sum(amount).", upstream.Clean(word, 80), strings.Join(aggregations, ", "))
 	}
 	inside := word[strings.IndexByte(word, '(')+1:]
 	inside = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(inside), ")"))
 	if p[2] == "" || p[2] == "*" {
 		if p[1] != "count" && p[1] != "cum-count" {
-			return nil, wrong("aggregation %q needs a field, such as %s(amount).", upstream.Clean(word, 80), p[1])
+			return nil, fault.Wrong("aggregation %q needs a field, such as %s(amount).", upstream.Clean(word, 80), p[1])
 		}
 		return []any{p[1]}, nil
 	}
@@ -329,10 +330,10 @@ func (m *maker) bucketed(word string) (any, error) {
 		return col, err
 	}
 	if !slices.Contains(units, unit) {
-		return nil, wrong("breakout %q: the unit has to be one of %s.", upstream.Clean(word, 80), strings.Join(units, ", "))
+		return nil, fault.Wrong("breakout %q: the unit has to be one of %s.", upstream.Clean(word, 80), strings.Join(units, ", "))
 	}
 	if !temporal(f) {
-		return nil, wrong("breakout %q: %s is no date.", upstream.Clean(word, 80), upstream.Clean(f.Name, 80))
+		return nil, fault.Wrong("breakout %q: %s is no date.", upstream.Clean(word, 80), upstream.Clean(f.Name, 80))
 	}
 	options, _ := col[2].(map[string]any)
 	with := map[string]any{"temporal-unit": unit}
@@ -379,7 +380,7 @@ func (m *maker) orderBy(in querySpec, word string) (any, error) {
 		}
 	}
 	if len(in.Aggregation)+len(in.Breakout) > 0 {
-		return nil, wrong("order %q: order by one of the aggregations or breakouts.", upstream.Clean(word, 80))
+		return nil, fault.Wrong("order %q: order by one of the aggregations or breakouts.", upstream.Clean(word, 80))
 	}
 	_, col, err := m.column(word)
 	return col, err

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -42,7 +43,7 @@ func (m *maker) oneFilter(f filterSpec) (any, error) {
 		return []any{op, col}, nil
 	}
 	if len(f.Value) == 0 || string(f.Value) == "null" {
-		return nil, wrong("filter on %s: %s needs a value.", shown, f.Op)
+		return nil, fault.Wrong("filter on %s: %s needs a value.", shown, f.Op)
 	}
 	values, err := m.values(field, f)
 	if err != nil {
@@ -51,7 +52,7 @@ func (m *maker) oneFilter(f filterSpec) (any, error) {
 	switch f.Op {
 	case "=", "!=", "":
 		if len(values) == 0 {
-			return nil, wrong("filter on %s: the list of values is empty.", shown)
+			return nil, fault.Wrong("filter on %s: the list of values is empty.", shown)
 		}
 		op := f.Op
 		if op == "" {
@@ -60,12 +61,12 @@ func (m *maker) oneFilter(f filterSpec) (any, error) {
 		return append([]any{op, col}, values...), nil
 	case "between":
 		if len(values) != 2 {
-			return nil, wrong("filter on %s: between takes a list of two values.", shown)
+			return nil, fault.Wrong("filter on %s: between takes a list of two values.", shown)
 		}
 		return append([]any{"between", col}, values...), nil
 	}
 	if len(values) != 1 {
-		return nil, wrong("filter on %s: %s takes one value.", shown, f.Op)
+		return nil, fault.Wrong("filter on %s: %s takes one value.", shown, f.Op)
 	}
 	switch f.Op {
 	case "contains", "starts-with", "ends-with":
@@ -83,7 +84,7 @@ var digits = regexp.MustCompile(`^-?\d{1,19}$`)
 func (m *maker) values(field fieldModel, f filterSpec) ([]any, error) {
 	v, err := decoded(f.Value)
 	if err != nil {
-		return nil, wrong("filter on %s: the value cannot be read.", upstream.Clean(f.Field, 80))
+		return nil, fault.Wrong("filter on %s: the value cannot be read.", upstream.Clean(f.Field, 80))
 	}
 	list, ok := v.([]any)
 	if !ok {
@@ -96,7 +97,7 @@ func (m *maker) values(field fieldModel, f filterSpec) ([]any, error) {
 			switch one.(type) {
 			case json.Number, bool:
 			default:
-				return nil, wrong("filter on %s: a value is a text, a number, true or false.", upstream.Clean(f.Field, 80))
+				return nil, fault.Wrong("filter on %s: a value is a text, a number, true or false.", upstream.Clean(f.Field, 80))
 			}
 		case temporal(field):
 			clock, err := m.s.clock(m.ctx, m.c)

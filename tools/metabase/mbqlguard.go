@@ -28,13 +28,13 @@ var (
 // that what was judged is what is sent.
 func guardMBQL(raw json.RawMessage) (map[string]any, error) {
 	if len(raw) > maxMBQL {
-		return nil, wrong("mbql is longer than %d bytes.", maxMBQL)
+		return nil, fault.Wrong("mbql is longer than %d bytes.", maxMBQL)
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var q map[string]any
 	if err := dec.Decode(&q); err != nil || q == nil {
-		return nil, wrong("mbql has to be an object, such as {\"source-table\": 2, \"aggregation\": [[\"count\"]]}.")
+		return nil, fault.Wrong("mbql has to be an object, such as {\"source-table\": 2, \"aggregation\": [[\"count\"]]}.")
 	}
 	if err := noSQL(q, 0); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func guardMBQL(raw json.RawMessage) (map[string]any, error) {
 // noSQL refuses SQL in a value.
 func noSQL(v any, depth int) error {
 	if depth > maxMBQLDepth {
-		return wrong("mbql is nested too deep.")
+		return fault.Wrong("mbql is nested too deep.")
 	}
 	switch v := v.(type) {
 	case map[string]any:

@@ -15,7 +15,6 @@ import (
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -79,11 +78,4 @@ func newService(now func() time.Time) tools.Service {
 		),
 		Probe: probe,
 	}
-}
-
-// wrong is an invalid_arguments that was found before anything was changed.
-func wrong(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
 }

@@ -38,10 +38,10 @@ type createQuestionIn struct {
 
 func (s *service) createQuestion(ctx context.Context, c *upstream.Client, in createQuestionIn) (Saved, error) {
 	if (in.SQL == "") == (len(in.Query) == 0) {
-		return Saved{}, wrong("Give either sql, with database, or query.")
+		return Saved{}, fault.Wrong("Give either sql, with database, or query.")
 	}
 	if in.Collection != "" && in.Dashboard != "" {
-		return Saved{}, wrong("Give either collection or dashboard: a question on a dashboard only is in none.")
+		return Saved{}, fault.Wrong("Give either collection or dashboard: a question on a dashboard only is in none.")
 	}
 	body := map[string]any{"name": in.Name, "display": in.Display, "type": in.Type, "visualization_settings": orEmpty(in.Settings)}
 	var err error
@@ -57,7 +57,7 @@ func (s *service) createQuestion(ctx context.Context, c *upstream.Client, in cre
 		return Saved{}, err
 	}
 	if in.SQL != "" && in.Type == "metric" {
-		return Saved{}, wrong("A metric is made from query, with one aggregation, and not from SQL.")
+		return Saved{}, fault.Wrong("A metric is made from query, with one aggregation, and not from SQL.")
 	}
 	if in.Description != "" {
 		body["description"] = in.Description
@@ -127,7 +127,7 @@ func (s *service) sqlQuestion(ctx context.Context, c *upstream.Client, database 
 		}
 	}
 	if database == "" {
-		return dataset{}, nil, wrong("Which database? SQL needs database, its id or its name.")
+		return dataset{}, nil, fault.Wrong("Which database? SQL needs database, its id or its name.")
 	}
 	id, err := s.database(ctx, c, database)
 	if err != nil {
@@ -161,28 +161,28 @@ func (s *service) builtQuestion(ctx context.Context, c *upstream.Client, raw jso
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&spec); err != nil {
-		return nil, wrong("query takes table, database, fields, filter, aggregation, breakout, order, limit and mbql, as metabase_run_query: %s.", upstream.Clean(strings.TrimPrefix(err.Error(), "json: "), 120))
+		return nil, fault.Wrong("query takes table, database, fields, filter, aggregation, breakout, order, limit and mbql, as metabase_run_query: %s.", upstream.Clean(strings.TrimPrefix(err.Error(), "json: "), 120))
 	}
 	for _, f := range spec.Filter {
 		if f.Op != "" && !slices.Contains(filterOps, f.Op) {
-			return nil, wrong("query.filter: there is no op %q; there are %s.", upstream.Clean(f.Op, 40), strings.Join(filterOps, ", "))
+			return nil, fault.Wrong("query.filter: there is no op %q; there are %s.", upstream.Clean(f.Op, 40), strings.Join(filterOps, ", "))
 		}
 	}
 	switch {
 	case spec.Database == "":
 		spec.Database = database
 	case database != "" && spec.Database != database:
-		return nil, wrong("query.database is %s, and database %s. Give one of them.", upstream.Clean(string(spec.Database), 80), upstream.Clean(string(database), 80))
+		return nil, fault.Wrong("query.database is %s, and database %s. Give one of them.", upstream.Clean(string(spec.Database), 80), upstream.Clean(string(database), 80))
 	}
 	if spec.Limit < 0 || spec.Limit > 1_000_000 {
-		return nil, wrong("query.limit has to be between 1 and 1000000.")
+		return nil, fault.Wrong("query.limit has to be between 1 and 1000000.")
 	}
 	b, err := s.build(ctx, c, spec.querySpec)
 	if err != nil {
 		return nil, err
 	}
 	if kind == "metric" && !b.counted && b.outer == nil {
-		return nil, wrong("A metric needs one aggregation, such as count or sum(amount).")
+		return nil, fault.Wrong("A metric needs one aggregation, such as count or sum(amount).")
 	}
 	return b.body(spec.Limit), nil
 }
@@ -209,7 +209,7 @@ func (s *service) updateQuestion(ctx context.Context, c *upstream.Client, in upd
 		return Saved{}, err
 	}
 	if in.SQL != "" && len(in.Query) > 0 {
-		return Saved{}, wrong("Give either sql or query.")
+		return Saved{}, fault.Wrong("Give either sql or query.")
 	}
 	body := map[string]any{}
 	if in.Name != nil {
@@ -220,7 +220,7 @@ func (s *service) updateQuestion(ctx context.Context, c *upstream.Client, in upd
 	}
 	if in.Display != "" {
 		if !slices.Contains(displays, in.Display) {
-			return Saved{}, wrong("display: there is no %q; there are %s.", upstream.Clean(in.Display, 40), strings.Join(displays, ", "))
+			return Saved{}, fault.Wrong("display: there is no %q; there are %s.", upstream.Clean(in.Display, 40), strings.Join(displays, ", "))
 		}
 		body["display"] = in.Display
 	}
@@ -237,7 +237,7 @@ func (s *service) updateQuestion(ctx context.Context, c *upstream.Client, in upd
 		}
 	}
 	if len(body) == 0 {
-		return Saved{}, wrong("There is nothing to change: give name, description, sql, query, display, settings or collection.")
+		return Saved{}, fault.Wrong("There is nothing to change: give name, description, sql, query, display, settings or collection.")
 	}
 	var m cardModel
 	if err := c.Do(ctx, upstream.Request{Method: http.MethodPut, Path: cardPath(id), JSON: body}, &m); err != nil {
@@ -277,7 +277,7 @@ func (s *service) requery(ctx context.Context, c *upstream.Client, id int64, in 
 	if len(in.Settings) > 0 {
 		var changed map[string]json.RawMessage
 		if json.Unmarshal(in.Settings, &changed) != nil {
-			return wrong("settings has to be an object.")
+			return fault.Wrong("settings has to be an object.")
 		}
 		merged := maps.Clone(raw.Settings)
 		if merged == nil {

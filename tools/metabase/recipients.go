@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 )
@@ -31,7 +32,7 @@ func (s *service) recipients(ctx context.Context, c *upstream.Client, to []strin
 		word = strings.TrimSpace(word)
 		if strings.HasPrefix(word, "#") {
 			if utf8.RuneCountInString(word) > 81 || !slackChannel.MatchString(word) {
-				return out, wrong("to: %q is no Slack channel.", upstream.Clean(word, 80))
+				return out, fault.Wrong("to: %q is no Slack channel.", upstream.Clean(word, 80))
 			}
 			out.channels = append(out.channels, word)
 			continue
@@ -83,7 +84,7 @@ func pickPerson(word string, people []names.Named) (int64, error) {
 		some = append(some, p)
 	}
 	if mail {
-		return 0, wrong("to: nobody of this Metabase has the address %s. Only its people can be told, and its Slack channels, written #channel.", upstream.Clean(word, 100))
+		return 0, fault.Wrong("to: nobody of this Metabase has the address %s. Only its people can be told, and its Slack channels, written #channel.", upstream.Clean(word, 100))
 	}
 	one, err := names.Pick("user", word, some, "the people's page in Metabase")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 )
@@ -114,11 +115,11 @@ func named(ctx context.Context, c *upstream.Client, q url.Values) ([]names.Named
 // direct is the id where the ref is one, or an address that holds one.
 func (s *service) direct(ctx context.Context, c *upstream.Client, n noun, r ref) (id int64, ok bool, err error) {
 	if r == "" {
-		return 0, false, wrong("Which %s? Give its id, its name or its URL.", n.what)
+		return 0, false, fault.Wrong("Which %s? Give its id, its name or its URL.", n.what)
 	}
 	if id, ok := r.number(); ok {
 		if id == 0 {
-			return 0, false, wrong("There is no %s 0. Give its id, its name or its URL.", n.what)
+			return 0, false, fault.Wrong("There is no %s 0. Give its id, its name or its URL.", n.what)
 		}
 		return id, true, nil
 	}
@@ -132,7 +133,7 @@ func (s *service) direct(ctx context.Context, c *upstream.Client, n noun, r ref)
 			return 0, false, err
 		}
 		if rest, below = strings.CutPrefix(string(r), i.site+"/"); !below || i.site == "" {
-			return 0, false, wrong("That is not an address in this Metabase, which is at %s.", home(c))
+			return 0, false, fault.Wrong("That is not an address in this Metabase, which is at %s.", home(c))
 		}
 	}
 	rest, _, _ = strings.Cut(rest, "?")
@@ -146,10 +147,10 @@ func (s *service) direct(ctx context.Context, c *upstream.Client, n noun, r ref)
 					return id, true, nil
 				}
 			}
-			return 0, false, wrong("That is the address of a %s, not of a %s.", upstream.Clean(parts[0], 40), n.what)
+			return 0, false, fault.Wrong("That is the address of a %s, not of a %s.", upstream.Clean(parts[0], 40), n.what)
 		}
 	}
-	return 0, false, wrong("That address names no %s. Give one such as %s/%s/12, an id or a name.", n.what, home(c), n.pages[0])
+	return 0, false, fault.Wrong("That address names no %s. Give one such as %s/%s/12, an id or a name.", n.what, home(c), n.pages[0])
 }
 
 // database is the id of a database; names are looked up in the list of all.

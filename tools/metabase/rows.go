@@ -65,7 +65,7 @@ func openRows(query any, cursor string, limit int) (portion, error) {
 	n, sum, _ := strings.Cut(text, " ")
 	p.skip, err = strconv.Atoi(n)
 	if p.sum = sum; err != nil || p.skip < 1 || p.skip > maxSkip || len(sum) != 2*sumBytes {
-		return p, wrong("The cursor is not one that this tool gave. Leave it out to start from the first row.")
+		return p, fault.Wrong("The cursor is not one that this tool gave. Leave it out to start from the first row.")
 	}
 	return p, nil
 }

@@ -83,7 +83,7 @@ func (s *service) runQuestion(ctx context.Context, c *upstream.Client, in runQue
 func cardPath(id int64) string { return "/api/card/" + strconv.FormatInt(id, 10) }
 
 // refuseParameter is wrong for a parameter.
-func refuseParameter(format string, args ...any) error { return wrong(format, args...) }
+func refuseParameter(format string, args ...any) error { return fault.Wrong(format, args...) }
 
 // clipped is a list of names for an error.
 func clipped(names []string) string {

@@ -45,10 +45,10 @@ func (s *service) saveAlert(ctx context.Context, c *upstream.Client, in saveAler
 			return Alert{}, fault.New(fault.UpstreamError, "Notification %d is no alert of a question, so it is not changed.", in.ID)
 		}
 		if in.Question != "" {
-			return Alert{}, wrong("An alert stays with its question. Leave question out, or id to create another.")
+			return Alert{}, fault.Wrong("An alert stays with its question. Leave question out, or id to create another.")
 		}
 	} else if in.Question == "" || in.Schedule == "" || len(in.To) == 0 {
-		return Alert{}, wrong("A new alert needs question, schedule and to.")
+		return Alert{}, fault.Wrong("A new alert needs question, schedule and to.")
 	}
 	if in.Question != "" {
 		id, err := s.question(ctx, c, in.Question)

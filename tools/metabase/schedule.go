@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -108,7 +109,7 @@ func cronOf(words string) (string, error) {
 	if isCron(words) {
 		return words, nil
 	}
-	return "", wrong("schedule: %q is none. Write %s, or a Quartz cron of 6 or 7 fields such as 0 0 8 * * ? *.", upstream.Clean(words, 60), scheduleForms)
+	return "", fault.Wrong("schedule: %q is none. Write %s, or a Quartz cron of 6 or 7 fields such as 0 0 8 * * ? *.", upstream.Clean(words, 60), scheduleForms)
 }
 
 // wordsOf is a cron in words, where it is one of those that readSchedule makes.

@@ -1,53 +1,20 @@
 package metabase
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
-	"net/http"
 	"testing"
 
 	"toolvault/tools/sandbox"
 	"toolvault/tools/toolstest"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
-
-// resolved is a credential of a vault, as a call uses it.
-type resolved struct {
-	vault *vault.Vault
-	cred  *vault.Credential
-}
-
-func (r *resolved) Authorize(req *http.Request) error { return r.cred.Authorize(req) }
-func (r *resolved) Key() string                       { return r.cred.ID }
-func (r *resolved) TLS() *tls.Config                  { return r.cred.TLS() }
-func (r *resolved) Renew(ctx context.Context) (bool, error) {
-	next, err := r.vault.Renew(ctx, r.cred)
-	if errors.Is(err, vault.ErrInvalid) {
-		return false, nil
-	}
-	if err == nil {
-		r.cred = next
-	}
-	return err == nil, err
-}
 
 // Somebody's name and password do instead of a key: one log-in serves all calls, and
 // a session that has ended is followed by another, within the call that met it.
 func TestSession(t *testing.T) {
 	double := sandbox.NewMetabase()
 	w := guarded(t, double)
-	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/store.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	ring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := vault.New(vault.Options{Store: st, Keyring: ring})
+	v := toolstest.Vault(t, vault.Options{})
 	v.Configure(nil, map[string]vault.Service{name: {BaseURL: w.url, Schemes: w.svc.Auth}})
 	d := vault.Declaration{
 		ID: "metabase/ana", Owner: vault.Owner{Agent: "a"}, Service: name, Type: vault.TypeSession, Source: "vault:metabase/ana",
@@ -66,7 +33,7 @@ func TestSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := toolstest.Client(w.svc.Endpoint, w.url, &resolved{v, c})
+		client := toolstest.Client(w.svc.Endpoint, w.url, &toolstest.Resolved{Vault: v, Credential: c})
 		if _, err := toolstest.Call(t, w.svc, client, "metabase_update_dashboard", `{"id":42,"name":"Support health"}`); err != nil {
 			t.Fatal(err)
 		}
@@ -84,8 +51,7 @@ func TestSession(t *testing.T) {
 	// The description knows the refusal of a password as a text; the vendor sends JSON.
 	v.Configure(nil, map[string]vault.Service{name: {BaseURL: against(t, double).url, Schemes: w.svc.Auth}})
 	put("not " + double.Password)
-	_, err = v.Resolve(t.Context(), d)
-	if !errors.Is(err, vault.ErrInvalid) {
+	if _, err := v.Resolve(t.Context(), d); !errors.Is(err, vault.ErrInvalid) {
 		t.Errorf("a wrong password: %v", err)
 	}
 }

@@ -35,7 +35,7 @@ func (s *service) saveSubscription(ctx context.Context, c *upstream.Client, in s
 		return s.changeSubscription(ctx, c, in)
 	}
 	if in.Dashboard == "" || in.Schedule == "" || len(in.To) == 0 {
-		return Alert{}, wrong("A new subscription needs dashboard, schedule and to.")
+		return Alert{}, fault.Wrong("A new subscription needs dashboard, schedule and to.")
 	}
 	at, ok := readSchedule(in.Schedule)
 	if !ok || at.minute != 0 {
@@ -60,7 +60,7 @@ func (s *service) saveSubscription(ctx context.Context, c *upstream.Client, in s
 		}
 	}
 	if len(cards) == 0 {
-		return Alert{}, wrong("Dashboard %d has no question on it, so there is nothing to send.", id)
+		return Alert{}, fault.Wrong("Dashboard %d has no question on it, so there is nothing to send.", id)
 	}
 	body := map[string]any{"name": m.Name, "dashboard_id": id, "cards": cards, "channels": to.pulseChannels(at), "skip_if_empty": in.SkipEmpty != nil && *in.SkipEmpty}
 	twin, err := sameSubscription(ctx, c, id, body)
@@ -119,14 +119,14 @@ func (p pulse) says() string {
 }
 
 func wrongSchedule(words string) error {
-	return wrong("schedule: %q is none that a subscription can have. Write %s, on the hour.", upstream.Clean(words, 60), scheduleForms)
+	return fault.Wrong("schedule: %q is none that a subscription can have. Write %s, on the hour.", upstream.Clean(words, 60), scheduleForms)
 }
 
 // changeSubscription sends only what changes. Channels are a list that replaces the
 // one that is there, so the rest of it goes back as it came.
 func (s *service) changeSubscription(ctx context.Context, c *upstream.Client, in saveSubscriptionIn) (Alert, error) {
 	if in.Dashboard != "" {
-		return Alert{}, wrong("A subscription stays with its dashboard. Leave dashboard out, or id to create another.")
+		return Alert{}, fault.Wrong("A subscription stays with its dashboard. Leave dashboard out, or id to create another.")
 	}
 	path := "/api/pulse/" + strconv.FormatInt(in.ID, 10)
 	var old struct {
@@ -161,7 +161,7 @@ func (s *service) changeSubscription(ctx context.Context, c *upstream.Client, in
 		body["channels"] = channels
 	}
 	if len(body) == 0 {
-		return Alert{}, wrong("There is nothing to change: give schedule, to, skip_if_empty, csv or active.")
+		return Alert{}, fault.Wrong("There is nothing to change: give schedule, to, skip_if_empty, csv or active.")
 	}
 	var p pulse
 	if err := c.Do(ctx, upstream.Request{Method: http.MethodPut, Path: path, JSON: body}, &p); err != nil {
@@ -190,7 +190,7 @@ func (s *service) rechannel(ctx context.Context, c *upstream.Client, in saveSubs
 		}
 		if in.Schedule == "" { // the one that it had
 			if len(channels) == 0 {
-				return nil, wrong("The subscription has no schedule yet; give schedule too.")
+				return nil, fault.Wrong("The subscription has no schedule yet; give schedule too.")
 			}
 			next := to.pulseChannels(schedule{})
 			for _, ch := range next {

@@ -68,13 +68,13 @@ func getTable(ctx context.Context, c *upstream.Client, id int64) (tableModel, er
 // with its schema before it where there are several, of one database or of all.
 func (s *service) table(ctx context.Context, c *upstream.Client, r, database ref) (int64, error) {
 	if r == "" {
-		return 0, wrong("Which table? Give its id, or its name.")
+		return 0, fault.Wrong("Which table? Give its id, or its name.")
 	}
 	if id, ok := r.number(); ok && id > 0 {
 		return id, s.inDatabase(ctx, c, id, database)
 	}
 	if r.isURL() {
-		return 0, wrong("A table is named by its id or its name, not by an address. metabase_list_tables has them.")
+		return 0, fault.Wrong("A table is named by its id or its name, not by an address. metabase_list_tables has them.")
 	}
 	var db int64
 	if database != "" {
@@ -121,7 +121,7 @@ func (s *service) sameDatabase(ctx context.Context, c *upstream.Client, is int64
 		return err
 	}
 	if is != db {
-		return wrong("That is in database %d, not in %s. Leave database out, or give the right one.", is, upstream.Clean(string(database), 80))
+		return fault.Wrong("That is in database %d, not in %s. Leave database out, or give the right one.", is, upstream.Clean(string(database), 80))
 	}
 	return nil
 }
@@ -200,7 +200,7 @@ func (m tableModel) field(word string) (fieldModel, error) {
 			return f, nil
 		}
 	}
-	return fieldModel{}, wrong("There is no field %q.", upstream.Clean(word, 80))
+	return fieldModel{}, fault.Wrong("There is no field %q.", upstream.Clean(word, 80))
 }
 
 // ofTable adds to what is wrong with a name in which table it was looked for.

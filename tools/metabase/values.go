@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -38,7 +39,7 @@ func (v ParameterValues) Text() string {
 
 func (s *service) parameterValues(ctx context.Context, c *upstream.Client, in parameterValuesIn) (ParameterValues, error) {
 	if (in.Dashboard == "") == (in.Question == "") {
-		return ParameterValues{}, wrong("Give either dashboard or question.")
+		return ParameterValues{}, fault.Wrong("Give either dashboard or question.")
 	}
 	if in.Dashboard != "" {
 		return s.filterValues(ctx, c, in)

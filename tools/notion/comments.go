@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -120,11 +121,11 @@ func (s *service) addComment(ctx context.Context, c *upstream.Client, in comment
 	body := map[string]any{"markdown": in.Markdown, "markdown_version": markdownVersion}
 	switch {
 	case (in.Page == "") == (in.Discussion == ""):
-		return Comment{}, wrong("Give page to begin a discussion, or discussion to answer in one.")
+		return Comment{}, fault.Wrong("Give page to begin a discussion, or discussion to answer in one.")
 	case in.Discussion != "":
 		id, ok := bareID(in.Discussion)
 		if !ok {
-			return Comment{}, wrong("That is no id of a discussion. notion_list_comments shows them.")
+			return Comment{}, fault.Wrong("That is no id of a discussion. notion_list_comments shows them.")
 		}
 		body["discussion_id"] = id
 	default:

@@ -117,7 +117,7 @@ func (s *service) appendPage(ctx context.Context, c *upstream.Client, in appendI
 // parted is a Markdown in parts for one request each.
 func parted(markdown string) ([]part, error) {
 	if strings.TrimSpace(markdown) == "" {
-		return nil, wrong("There is nothing to write: markdown is empty.")
+		return nil, fault.Wrong("There is nothing to write: markdown is empty.")
 	}
 	return split(markdown, bounds{maxPartLines, maxPartBytes})
 }
@@ -192,11 +192,11 @@ func (s *service) editPage(ctx context.Context, c *upstream.Client, in editIn) (
 	for _, e := range in.Edits.Value {
 		switch {
 		case e.Old == "":
-			return Edited{}, wrong("An edit needs old, the text that is there now. To add text use notion_append_page.")
+			return Edited{}, fault.Wrong("An edit needs old, the text that is there now. To add text use notion_append_page.")
 		case e.Old == e.New:
-			return Edited{}, wrong("In an edit old and new are the same.")
+			return Edited{}, fault.Wrong("In an edit old and new are the same.")
 		case utf8.RuneCountInString(e.Old) > maxEdit || utf8.RuneCountInString(e.New) > maxEdit:
-			return Edited{}, wrong("A text in an edit has more than %d characters.", maxEdit)
+			return Edited{}, fault.Wrong("A text in an edit has more than %d characters.", maxEdit)
 		}
 		n, _ := counted(e.New)
 		lines += n
@@ -208,9 +208,9 @@ func (s *service) editPage(ctx context.Context, c *upstream.Client, in editIn) (
 	}
 	switch {
 	case len(updates) == 0 || len(updates) > maxEdits:
-		return Edited{}, wrong("Give 1 to %d edits.", maxEdits)
+		return Edited{}, fault.Wrong("Give 1 to %d edits.", maxEdits)
 	case lines > maxPartLines:
-		return Edited{}, wrong("The edits have more than %d lines together, which Notion does not take at once. Make them in several calls.", maxPartLines)
+		return Edited{}, fault.Wrong("The edits have more than %d lines together, which Notion does not take at once. Make them in several calls.", maxPartLines)
 	}
 	id, err := s.page(ctx, c, in.Page)
 	if err != nil {

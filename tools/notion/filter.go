@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -66,7 +67,7 @@ var periods = []string{"this_week", "past_week", "past_month", "past_year", "nex
 // filter is all conditions joined by "and" or "or"; nil for none.
 func (s *service) filter(ctx context.Context, c *upstream.Client, src *source, all []condition, either bool) (map[string]any, error) {
 	if len(all) > maxConditions {
-		return nil, wrong("More than %d filters at once.", maxConditions)
+		return nil, fault.Wrong("More than %d filters at once.", maxConditions)
 	}
 	var parts []any
 	for _, one := range all {
@@ -115,12 +116,12 @@ func (s *service) compare(ctx context.Context, c *upstream.Client, src *source, 
 	}
 	kind := family(p.kind)
 	if kind == "" {
-		return nil, wrong("%s is a %s, by which rows cannot be filtered here.", shown(p.name), shown(p.kind))
+		return nil, fault.Wrong("%s is a %s, by which rows cannot be filtered here.", shown(p.name), shown(p.kind))
 	}
 	switch one.Op {
 	case "empty", "not_empty":
 		if kind == "truth" {
-			return nil, wrong("%s is a checkbox, which is never empty: use equals true or false.", shown(p.name))
+			return nil, fault.Wrong("%s is a checkbox, which is never empty: use equals true or false.", shown(p.name))
 		}
 		return holds(map[string]bool{"is_" + one.Op: true}), nil
 	case "in":
@@ -133,7 +134,7 @@ func (s *service) compare(ctx context.Context, c *upstream.Client, src *source, 
 	if kind == "date" {
 		if period, ok := inPeriod(one); ok {
 			if one.Op != "equals" {
-				return nil, wrong("%s: %s goes with the operator equals.", shown(p.name), period)
+				return nil, fault.Wrong("%s: %s goes with the operator equals.", shown(p.name), period)
 			}
 			return holds(map[string]any{period: map[string]any{}}), nil
 		}
@@ -154,14 +155,14 @@ func (s *service) cannot(p property, kind, op string) error {
 		all = append(all, "in")
 	}
 	slices.Sort(all)
-	return wrong("%s is a %s, which cannot be compared by %q: use %s.", shown(p.name), shown(p.kind), upstream.Clean(op, 40), strings.Join(all, ", "))
+	return fault.Wrong("%s is a %s, which cannot be compared by %q: use %s.", shown(p.name), shown(p.kind), upstream.Clean(op, 40), strings.Join(all, ", "))
 }
 
 // among is one of several values: Notion has no such operator.
 func (s *service) among(ctx context.Context, c *upstream.Client, src *source, one condition, kind string) (map[string]any, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(one.Value, &list) != nil || len(list) == 0 || len(list) > maxChoices {
-		return nil, wrong("The operator in takes a list of 1 to %d values.", maxChoices)
+		return nil, fault.Wrong("The operator in takes a list of 1 to %d values.", maxChoices)
 	}
 	if kind == "truth" || kind == "files" {
 		p, err := src.compared(one.Property)
@@ -194,7 +195,7 @@ func inPeriod(one condition) (string, bool) {
 // operand is the value that a property is held against.
 func (s *service) operand(ctx context.Context, c *upstream.Client, p property, kind, op string, raw json.RawMessage) (any, error) {
 	if len(raw) == 0 || string(raw) == "null" {
-		return nil, wrong("%s: which value? Use empty or not_empty for rows without one, or with any.", shown(p.name))
+		return nil, fault.Wrong("%s: which value? Use empty or not_empty for rows without one, or with any.", shown(p.name))
 	}
 	switch kind {
 	case "number":
@@ -227,12 +228,12 @@ func (s *service) operand(ctx context.Context, c *upstream.Client, p property, k
 	case "relation":
 		id, ok, err := parseID("page", t)
 		if err == nil && !ok {
-			err = wrong("%s leads to pages: give the id or the address of one.", shown(p.name))
+			err = fault.Wrong("%s leads to pages: give the id or the address of one.", shown(p.name))
 		}
 		return id, err
 	}
 	if len([]rune(t)) > maxPiece {
-		return nil, wrong("%s: the text is longer than %d characters.", shown(p.name), maxPiece)
+		return nil, fault.Wrong("%s: the text is longer than %d characters.", shown(p.name), maxPiece)
 	}
 	return t, nil
 }

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"toolvault/tools/fault"
 )
 
 var (
@@ -23,14 +25,14 @@ func parseID(what, text string) (id string, ok bool, err error) {
 	text = strings.TrimSpace(text)
 	switch {
 	case text == "":
-		return "", false, wrong("Which %s? Give its id, its address in Notion or its title.", what)
+		return "", false, fault.Wrong("Which %s? Give its id, its address in Notion or its title.", what)
 	case climbing.MatchString(text) && !strings.Contains(text, "://"), strings.ContainsAny(text, "\x00\r\n"):
-		return "", false, wrong("That is no %s. Give its id, its address in Notion or its title.", what)
+		return "", false, fault.Wrong("That is no %s. Give its id, its address in Notion or its title.", what)
 	}
 	if i := strings.Index(text, "://"); i > 0 && i < 8 {
 		id, ok = fromAddress(text)
 		if !ok {
-			return "", false, wrong("That is not the address of a %s in Notion. Copy it with \"Copy link\", or give the id or the title.", what)
+			return "", false, fault.Wrong("That is not the address of a %s in Notion. Copy it with \"Copy link\", or give the id or the title.", what)
 		}
 		return id, true, nil
 	}

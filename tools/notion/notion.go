@@ -124,13 +124,6 @@ func lacking(scope, what, instead string) *fault.Error {
 	return f
 }
 
-// wrong is an invalid_arguments that was found before anything was changed.
-func wrong(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
-}
-
 // strange is the fault of an answer that is none.
 func strange(what string) *fault.Error {
 	return fault.New(fault.UpstreamError, "Notion answered without %s. Try again later; if it stays so, tell the operator.", what)

@@ -1,9 +1,7 @@
 package notion
 
 import (
-	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -11,42 +9,13 @@ import (
 	fake "toolvault/tools/sandbox/notion"
 	"toolvault/tools/toolstest"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
-
-// resolved is a credential of the vault, as the gateway uses one.
-type resolved struct {
-	vault *vault.Vault
-	cred  *vault.Credential
-}
-
-func (r *resolved) Authorize(req *http.Request) error { return r.cred.Authorize(req) }
-func (r *resolved) Key() string                       { return r.cred.ID }
-func (r *resolved) Renew(ctx context.Context) (bool, error) {
-	next, err := r.vault.Renew(ctx, r.cred)
-	if errors.Is(err, vault.ErrInvalid) {
-		return false, nil
-	}
-	if err == nil {
-		r.cred = next
-	}
-	return err == nil, err
-}
 
 // connected is a vault that holds a grant of the double's, and a function that makes a
 // call with it.
 func connected(t *testing.T, w *world, d *double.Double, access, refresh string) (v *vault.Vault, whoami func() error) {
 	t.Helper()
-	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/store.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	ring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	v = vault.New(vault.Options{Store: st, Keyring: ring})
+	v = toolstest.Vault(t, vault.Options{})
 	provider := *w.svc.OAuth
 	for _, u := range []*string{&provider.AuthURL, &provider.TokenURL, &provider.RevokeURL} {
 		*u = strings.Replace(*u, base, w.url, 1)
@@ -63,7 +32,7 @@ func connected(t *testing.T, w *world, d *double.Double, access, refresh string)
 		if err != nil {
 			return err
 		}
-		_, err = toolstest.Call(t, w.svc, toolstest.Client(w.svc.Endpoint, w.url, &resolved{v, c}), "notion_whoami", `{}`)
+		_, err = toolstest.Call(t, w.svc, toolstest.Client(w.svc.Endpoint, w.url, &toolstest.Resolved{Vault: v, Credential: c}), "notion_whoami", `{}`)
 		return err
 	}
 }

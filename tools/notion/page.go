@@ -65,14 +65,14 @@ func (s *service) createPage(ctx context.Context, c *upstream.Client, in createI
 			return err
 		})
 	case row:
-		err = wrong("Only rows of a data source have properties; the parent here is a page. Give the data source as parent, or put it in the text.")
+		err = fault.Wrong("Only rows of a data source have properties; the parent here is a page. Give the data source as parent, or put it in the text.")
 	}
 	if err != nil {
 		return Changed{}, err
 	}
 	if in.Title != "" || properties[heading.name] == nil {
 		if in.Title == "" {
-			return Changed{}, wrong("The page needs a title.")
+			return Changed{}, fault.Wrong("The page needs a title.")
 		}
 		pieces, err := rich("title", in.Title)
 		if err != nil {
@@ -120,7 +120,7 @@ type updateIn struct {
 
 func (s *service) updatePage(ctx context.Context, c *upstream.Client, in updateIn) (Changed, error) {
 	if in.Title == "" && len(in.Properties.Value) == 0 && in.Icon == "" && in.Locked == nil {
-		return Changed{}, wrong("Nothing to change: give title, properties, icon or locked.")
+		return Changed{}, fault.Wrong("Nothing to change: give title, properties, icon or locked.")
 	}
 	id, err := s.page(ctx, c, in.Page)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *service) updatePage(ctx context.Context, c *upstream.Client, in updateI
 			return Changed{}, err
 		}
 		if p.Parent.DataSourceID == "" {
-			return Changed{}, wrong("%s is not a row of a data source, so it has no properties but its title. Use title, or notion_edit_page for its text.", upstream.Quote(p.title()))
+			return Changed{}, fault.Wrong("%s is not a row of a data source, so it has no properties but its title. Use title, or notion_edit_page for its text.", upstream.Quote(p.title()))
 		}
 		err = s.using(ctx, c, p.Parent.DataSourceID, func(src *source) error {
 			properties, err = s.written(ctx, c, src, in.Properties.Value)
@@ -219,7 +219,7 @@ func (s *service) movePage(ctx context.Context, c *upstream.Client, in moveIn) (
 		return Changed{}, err
 	}
 	if to.page == id {
-		return Changed{}, wrong("A page cannot be moved into itself.")
+		return Changed{}, fault.Wrong("A page cannot be moved into itself.")
 	}
 	p, err := altered(ctx, c, upstream.Request{Method: http.MethodPost, Path: "/pages/" + id + "/move", JSON: map[string]any{"parent": to.parent()}})
 	return Changed{Page: p.brief(), Did: "Moved"}, err

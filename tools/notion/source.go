@@ -157,7 +157,7 @@ func ofDatabase(ctx context.Context, c *upstream.Client, id string) (string, err
 		shown = append(shown, upstream.Quote(upstream.Clean(d.Name, 80))+" "+upstream.Clean(d.ID, 60))
 	}
 	if len(shown) > 1 {
-		return "", wrong("That database has several data sources: %s. Give the id of one.", strings.Join(shown, ", "))
+		return "", fault.Wrong("That database has several data sources: %s. Give the id of one.", strings.Join(shown, ", "))
 	}
 	if len(shown) == 1 {
 		if id, ok := bareID(db.Sources[0].ID); ok {

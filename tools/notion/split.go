@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"toolvault/tools/fault"
 )
 
 // The service takes 1,000 blocks and 500 KB in a request
@@ -63,7 +65,7 @@ func split(markdown string, b bounds) ([]part, error) {
 	}
 	flush(len(markdown))
 	if len(parts) > maxParts {
-		return nil, wrong("The text would take %d requests, more than %d. Write it in several calls or on several pages.", len(parts), maxParts)
+		return nil, fault.Wrong("The text would take %d requests, more than %d. Write it in several calls or on several pages.", len(parts), maxParts)
 	}
 	return parts, nil
 }
@@ -205,16 +207,16 @@ func (u unit) broken(markdown string, b bounds) ([]part, error) {
 	text := markdown[u.from:u.to]
 	switch u.kind {
 	case table:
-		return nil, wrong("A table is too large for one request to Notion: %d lines are the most. Divide it, each with its head, or make a data source of it.", b.lines)
+		return nil, fault.Wrong("A table is too large for one request to Notion: %d lines are the most. Divide it, each with its head, or make a data source of it.", b.lines)
 	case nest:
-		return nil, wrong("A list item or a block such as <toggle>, with all that is in it, is too large for one request to Notion: %d lines are the most. Divide it in several.", b.lines)
+		return nil, fault.Wrong("A list item or a block such as <toggle>, with all that is in it, is too large for one request to Notion: %d lines are the most. Divide it in several.", b.lines)
 	}
 	opening, closing := "", ""
 	if u.kind == code {
 		m := fenceForm.FindStringSubmatch(u.fence)
 		opening, closing = u.fence+"\n", "\n"+m[1]+m[2]+"\n"
 		if n, size := counted(opening + closing); n+1 >= b.lines || size*2 > b.bytes {
-			return nil, wrong("A block of code begins with a line that is too long.")
+			return nil, fault.Wrong("A block of code begins with a line that is too long.")
 		}
 	}
 	around, extra := counted(opening + closing)

@@ -37,7 +37,7 @@ func (p property) readOnly() bool {
 // written is the values as Notion takes them, by the name of the property.
 func (s *service) written(ctx context.Context, c *upstream.Client, src *source, values map[string]json.RawMessage) (map[string]any, error) {
 	if len(values) > maxProperties {
-		return nil, wrong("More than %d properties at once.", maxProperties)
+		return nil, fault.Wrong("More than %d properties at once.", maxProperties)
 	}
 	out := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -46,7 +46,7 @@ func (s *service) written(ctx context.Context, c *upstream.Client, src *source, 
 			return nil, err
 		}
 		if len(values[name]) > maxNested*10 {
-			return nil, wrong("The value of %q is too long.", upstream.Clean(name, 80))
+			return nil, fault.Wrong("The value of %q is too long.", upstream.Clean(name, 80))
 		}
 		if out[p.name], err = s.value(ctx, c, p, values[name]); err != nil {
 			return nil, err
@@ -100,7 +100,7 @@ func (s *service) value(ctx context.Context, c *upstream.Client, p property, raw
 		}
 		return as(s.each(ctx, c, p, list))
 	}
-	return nil, wrong("%s is a %s: Notion makes its value, so it cannot be set.", shown(p.name), shown(p.kind))
+	return nil, fault.Wrong("%s is a %s: Notion makes its value, so it cannot be set.", shown(p.name), shown(p.kind))
 }
 
 // each is the entries of a property that holds several.
@@ -123,7 +123,7 @@ func (s *service) each(ctx context.Context, c *upstream.Client, p property, list
 		case "relation":
 			id, ok, err := parseID("page", word)
 			if err == nil && !ok {
-				err = wrong("%s: %q is no page. Give the ids or addresses of pages, as notion_query_data_source shows them.", shown(p.name), upstream.Clean(word, 80))
+				err = fault.Wrong("%s: %q is no page. Give the ids or addresses of pages, as notion_query_data_source shows them.", shown(p.name), upstream.Clean(word, 80))
 			}
 			if err != nil {
 				return nil, err
@@ -131,7 +131,7 @@ func (s *service) each(ctx context.Context, c *upstream.Client, p property, list
 			out = append(out, map[string]string{"id": id})
 		case "files":
 			if !strings.HasPrefix(word, "https://") || len(word) > maxPiece {
-				return nil, wrong("%s takes https addresses of files.", shown(p.name))
+				return nil, fault.Wrong("%s takes https addresses of files.", shown(p.name))
 			}
 			out = append(out, map[string]any{"type": "external", "name": word[strings.LastIndexByte(word, '/')+1:], "external": map[string]string{"url": word}})
 		}
@@ -142,7 +142,7 @@ func (s *service) each(ctx context.Context, c *upstream.Client, p property, list
 func shown(name string) string { return upstream.Quote(upstream.Clean(name, 80)) }
 
 func (p property) wants(what string) error {
-	return wrong("%s is a %s and takes %s.", shown(p.name), shown(p.kind), what)
+	return fault.Wrong("%s is a %s and takes %s.", shown(p.name), shown(p.kind), what)
 }
 
 // text is a value that is a text, or a number or truth in place of one.
@@ -176,7 +176,7 @@ func rich(name, text string) ([]any, error) {
 		runes = runes[n:]
 	}
 	if len(out) > maxPieces {
-		return nil, wrong("%s takes %d characters at most.", shown(name), maxPiece*maxPieces)
+		return nil, fault.Wrong("%s takes %d characters at most.", shown(name), maxPiece*maxPieces)
 	}
 	return out, nil
 }
@@ -224,7 +224,7 @@ func (p property) list(raw json.RawMessage) ([]string, error) {
 		}
 	}
 	if len(out) > maxPieces {
-		return nil, wrong("%s takes %d entries at most.", shown(p.name), maxPieces)
+		return nil, fault.Wrong("%s takes %d entries at most.", shown(p.name), maxPieces)
 	}
 	return out, nil
 }
@@ -263,7 +263,7 @@ func (s *service) date(p property, raw json.RawMessage) (any, error) {
 	}
 	if d.Zone != "" {
 		if _, err := time.LoadLocation(d.Zone); err != nil {
-			return nil, wrong("%s: there is no time zone %q.", shown(p.name), upstream.Clean(d.Zone, 60))
+			return nil, fault.Wrong("%s: there is no time zone %q.", shown(p.name), upstream.Clean(d.Zone, 60))
 		}
 		out["time_zone"] = d.Zone
 	}

@@ -98,7 +98,7 @@ func (s *service) updateRecords(ctx context.Context, c *upstream.Client, in upda
 	}
 	var sent []map[string]any
 	if called := slices.DeleteFunc(slices.Clone(in.Records), func(r change) bool { return o.isID(r.ID) }); len(called) > maxCalled {
-		return Batch{}, wrong("records: more than %d go by a name, which has to be looked up. Give ids; salesforce_find_records has them.", maxCalled)
+		return Batch{}, fault.Wrong("records: more than %d go by a name, which has to be looked up. Give ids; salesforce_find_records has them.", maxCalled)
 	}
 	seen := map[string]bool{}
 	for i, one := range in.Records {
@@ -112,7 +112,7 @@ func (s *service) updateRecords(ctx context.Context, c *upstream.Client, in upda
 			return Batch{}, err
 		}
 		if seen[id[:15]] {
-			return Batch{}, wrong("%s: the record is in the list twice.", argument)
+			return Batch{}, fault.Wrong("%s: the record is in the list twice.", argument)
 		}
 		seen[id[:15]] = true
 		values["id"] = id

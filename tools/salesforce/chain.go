@@ -93,7 +93,7 @@ func (s *service) chainWrites(ctx context.Context, c *upstream.Client, in chainI
 	for i, w := range in.Writes {
 		argument := fmt.Sprintf("writes.%d", i)
 		if made[w.Ref] {
-			return Chain{}, wrong("%s: there is another write with the ref %s before it.", argument, w.Ref)
+			return Chain{}, fault.Wrong("%s: there is another write with the ref %s before it.", argument, w.Ref)
 		}
 		part, err := s.linked(ctx, c, argument, w, made)
 		if err != nil {
@@ -183,7 +183,7 @@ func (s *service) linked(ctx context.Context, c *upstream.Client, argument strin
 			return subrequest{}, err
 		}
 		if f.kind != "reference" {
-			return subrequest{}, wrong("%s: %s refers to no record, so it takes no @{…}.", argument, name)
+			return subrequest{}, fault.Wrong("%s: %s refers to no record, so it takes no @{…}.", argument, name)
 		}
 		linked[name] = text
 	}
@@ -195,7 +195,7 @@ func (s *service) linked(ctx context.Context, c *upstream.Client, argument strin
 	}
 	for name, v := range body { // a list of values, say
 		if text, _ := v.(string); strings.Contains(text, "@{") {
-			return subrequest{}, wrong("%s.fields.%s: it may not hold @{, in the place of which Salesforce would put something.", argument, name)
+			return subrequest{}, fault.Wrong("%s.fields.%s: it may not hold @{, in the place of which Salesforce would put something.", argument, name)
 		}
 	}
 	for name, ref := range linked {
@@ -205,7 +205,7 @@ func (s *service) linked(ctx context.Context, c *upstream.Client, argument strin
 	switch w.Op {
 	case "create":
 		if w.ID != "" || w.External != "" {
-			return subrequest{}, wrong("%s: a create takes no id; upsert does, with external_id_field.", argument)
+			return subrequest{}, fault.Wrong("%s: a create takes no id; upsert does, with external_id_field.", argument)
 		}
 		out.Method, out.URL = http.MethodPost, path(c, "sobjects", o.name)
 	case "upsert":
@@ -214,7 +214,7 @@ func (s *service) linked(ctx context.Context, c *upstream.Client, argument strin
 			return subrequest{}, err
 		}
 		if strings.Contains(value, "@{") {
-			return subrequest{}, wrong("%s: the value of an external id may not hold @{.", argument)
+			return subrequest{}, fault.Wrong("%s: the value of an external id may not hold @{.", argument)
 		}
 		out.URL = path(c, "sobjects", o.name, f.name, value)
 	default:
@@ -244,10 +244,10 @@ func refTo(argument, text string, made map[string]bool) (bool, error) {
 	}
 	m := reference.FindStringSubmatch(text)
 	if m == nil {
-		return false, wrong("%s: Salesforce would put something in the place of \"@{\". It may stand in a chain only as a whole value, \"@{REF.id}\"; write such a text with salesforce_update_record.", argument)
+		return false, fault.Wrong("%s: Salesforce would put something in the place of \"@{\". It may stand in a chain only as a whole value, \"@{REF.id}\"; write such a text with salesforce_update_record.", argument)
 	}
 	if !made[m[1]] {
-		return false, wrong("%s: there is no earlier write with the ref %s.", argument, m[1])
+		return false, fault.Wrong("%s: there is no earlier write with the ref %s.", argument, m[1])
 	}
 	return true, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -83,7 +84,7 @@ func (s *service) countRecords(ctx context.Context, c *upstream.Client, in count
 			return out, err
 		}
 		if textual(f.kind) || f.kind == "date" || f.kind == "datetime" || f.kind == "boolean" {
-			return out, wrong("sum: %s is no number.", in.Sum)
+			return out, fault.Wrong("sum: %s is no number.", in.Sum)
 		}
 		q.fields = append(q.fields, "SUM("+in.Sum+") amt")
 		out.SumOf = in.Sum
@@ -104,7 +105,7 @@ func (s *service) countRecords(ctx context.Context, c *upstream.Client, in count
 		return out, err
 	}
 	if !f.group {
-		return out, wrong("group_by: Salesforce does not group by %s. Picklists, references, dates and names can be.", in.GroupBy)
+		return out, fault.Wrong("group_by: Salesforce does not group by %s. Picklists, references, dates and names can be.", in.GroupBy)
 	}
 	by := in.GroupBy
 	if n := nameOf(f); n != "" {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -36,7 +37,7 @@ func (s *service) conditions(ctx context.Context, c *upstream.Client, o *object,
 			return nil, err
 		}
 		if !fl.filter {
-			return nil, wrong("%s: Salesforce does not filter by %s, since it is a long text. salesforce_search finds words in it.", argument, f.Field)
+			return nil, fault.Wrong("%s: Salesforce does not filter by %s, since it is a long text. salesforce_search finds words in it.", argument, f.Field)
 		}
 		one, err := s.condition(ctx, c, argument, f, fl)
 		if err != nil {
@@ -50,7 +51,7 @@ func (s *service) conditions(ctx context.Context, c *upstream.Client, o *object,
 func (s *service) condition(ctx context.Context, c *upstream.Client, argument string, f filter, fl *field) (string, error) {
 	values, err := scalars(f.Value)
 	if err != nil {
-		return "", wrong("%s: the value %v.", argument, err)
+		return "", fault.Wrong("%s: the value %v.", argument, err)
 	}
 	op, kind := operators[f.Op], fl.kind
 	switch f.Op {
@@ -58,31 +59,31 @@ func (s *service) condition(ctx context.Context, c *upstream.Client, argument st
 		return f.Field + map[string]string{"is_empty": " = null", "not_empty": " != null"}[f.Op], nil
 	case "in", "not_in", "includes", "excludes":
 		if len(values) == 0 {
-			return "", wrong("%s: %s needs a value that is a list.", argument, f.Op)
+			return "", fault.Wrong("%s: %s needs a value that is a list.", argument, f.Op)
 		}
 		if len(values) > maxValues {
-			return "", wrong("%s: a list has at most %d values.", argument, maxValues)
+			return "", fault.Wrong("%s: a list has at most %d values.", argument, maxValues)
 		}
 	default:
 		if len(values) != 1 || values[0].text == "" && kind == "boolean" {
-			return "", wrong("%s: %s needs one value; is_empty and not_empty find what has none, in takes a list.", argument, f.Op)
+			return "", fault.Wrong("%s: %s needs one value; is_empty and not_empty find what has none, in takes a list.", argument, f.Op)
 		}
 	}
 	multi, within := kind == "multipicklist", f.Op == "includes" || f.Op == "excludes"
 	switch {
 	case within && !multi, multi && !within && f.Op != "eq" && f.Op != "neq":
-		return "", wrong("%s: %s is no operator for %s, which is a %s. A field with several values takes includes, excludes, eq and neq; no other takes the first two.", argument, f.Op, f.Field, kind)
+		return "", fault.Wrong("%s: %s is no operator for %s, which is a %s. A field with several values takes includes, excludes, eq and neq; no other takes the first two.", argument, f.Op, f.Field, kind)
 	case kind == "boolean" && f.Op != "eq" && f.Op != "neq":
-		return "", wrong("%s: %s is true or false, so it takes eq and neq.", argument, f.Field)
+		return "", fault.Wrong("%s: %s is true or false, so it takes eq and neq.", argument, f.Field)
 	}
 	switch f.Op {
 	case "contains", "not_contains", "starts_with":
 		if !textual(kind) || kind == "id" || kind == "reference" {
-			return "", wrong("%s: %s is no text, so it has no parts to look for: use eq, in, lt or gt.", argument, f.Field)
+			return "", fault.Wrong("%s: %s is no text, so it has no parts to look for: use eq, in, lt or gt.", argument, f.Field)
 		}
 		pattern, ok := like(values[0].text, f.Op == "starts_with")
 		if !ok || values[0].text == "" {
-			return "", wrong("%s: the value is empty or has control characters in it, which no text here has.", argument)
+			return "", fault.Wrong("%s: the value is empty or has control characters in it, which no text here has.", argument)
 		}
 		if f.Op == "not_contains" {
 			return "(NOT " + f.Field + " LIKE " + pattern + ")", nil
@@ -133,12 +134,12 @@ func (s *service) literal(ctx context.Context, c *upstream.Client, argument stri
 	switch f.kind {
 	case "boolean":
 		if v.text != "true" && v.text != "false" {
-			return "", wrong("%s: %s is true or false.", argument, f.name)
+			return "", fault.Wrong("%s: %s is true or false.", argument, f.name)
 		}
 		return v.text, nil
 	case "int", "long", "double", "currency", "percent":
 		if !numberForm.MatchString(v.text) {
-			return "", wrong("%s: %s is a number, as in 12.5.", argument, f.name)
+			return "", fault.Wrong("%s: %s is a number, as in 12.5.", argument, f.name)
 		}
 		return v.text, nil
 	case "date", "datetime":
@@ -155,7 +156,7 @@ func (s *service) literal(ctx context.Context, c *upstream.Client, argument stri
 		return t.UTC().Format(soqlTime), nil
 	case "time":
 		if !clockForm.MatchString(v.text) {
-			return "", wrong("%s: %s is a time of day, as in 14:30:00.", argument, f.name)
+			return "", fault.Wrong("%s: %s is a time of day, as in 14:30:00.", argument, f.name)
 		}
 		return strings.TrimSuffix(v.text, "Z") + "Z", nil
 	case "id", "reference":
@@ -167,11 +168,11 @@ func (s *service) literal(ctx context.Context, c *upstream.Client, argument stri
 	case "picklist", "combobox", "multipicklist":
 		v.text = f.pickOf(v.text)
 	case "base64", "location", "address", "complexvalue":
-		return "", wrong("%s: Salesforce does not filter by %s.", argument, f.name)
+		return "", fault.Wrong("%s: Salesforce does not filter by %s.", argument, f.name)
 	}
 	l, ok := literal(v.text)
 	if !ok {
-		return "", wrong("%s: the value has control characters in it, which no text here has.", argument)
+		return "", fault.Wrong("%s: the value has control characters in it, which no text here has.", argument)
 	}
 	return l, nil
 }

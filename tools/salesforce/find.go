@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -135,7 +136,7 @@ func (s *service) ordering(ctx context.Context, c *upstream.Client, o *object, b
 		return "", err
 	}
 	if !f.sort {
-		return "", wrong("order_by: Salesforce does not order by %s.", by)
+		return "", fault.Wrong("order_by: Salesforce does not order by %s.", by)
 	}
 	return by + way + " NULLS LAST, Id", nil
 }
@@ -211,7 +212,7 @@ func (s *service) getRelated(ctx context.Context, c *upstream.Client, in related
 	}
 	of, ok := literal(id)
 	if f := below.has(rel.field); f == nil || !f.filter || !below.queryable || !ok {
-		return Found{}, wrong("relationship: %s cannot be listed through the API. Try salesforce_query.", rel.rel)
+		return Found{}, fault.Wrong("relationship: %s cannot be listed through the API. Try salesforce_query.", rel.rel)
 	}
 	return s.found(ctx, c, below, []string{rel.field + " = " + of}, false, findIn{Fields: in.Fields, Order: in.Order, Limit: in.Limit, Cursor: in.Cursor})
 }
@@ -228,11 +229,11 @@ func (o *object) child(word string) (child, error) {
 	}
 	for _, ch := range o.children {
 		if strings.EqualFold(ch.rel, word) || strings.EqualFold(ch.object, word) || strings.EqualFold(ch.rel, word+"__r") {
-			return child{}, wrong("relationship: %s has none called %q. Did you mean %s (%s)?", o.name, upstream.Clean(word, 60), ch.rel, ch.object)
+			return child{}, fault.Wrong("relationship: %s has none called %q. Did you mean %s (%s)?", o.name, upstream.Clean(word, 60), ch.rel, ch.object)
 		}
 	}
 	if len(known) > 0 && len(known) <= 12 {
-		return child{}, wrong("relationship: %s has none called %q. There are: %s.", o.name, upstream.Clean(word, 60), strings.Join(known, ", "))
+		return child{}, fault.Wrong("relationship: %s has none called %q. There are: %s.", o.name, upstream.Clean(word, 60), strings.Join(known, ", "))
 	}
-	return child{}, wrong("relationship: %s has none called %q. salesforce_describe_object with show children lists them.", o.name, upstream.Clean(word, 60))
+	return child{}, fault.Wrong("relationship: %s has none called %q. salesforce_describe_object with show children lists them.", o.name, upstream.Clean(word, 60))
 }

@@ -77,7 +77,7 @@ func (s *service) read(ctx context.Context, c *upstream.Client, o *object, where
 	case len(rows) == 0:
 		return row{}, fault.New(fault.NotFound, "There is no such %s, or this user may not see it. Find it with salesforce_find_records or salesforce_search.", o.name)
 	case len(rows) > 1:
-		return row{}, wrong("Several records of %s have that value. Find the right one with salesforce_find_records.", o.name)
+		return row{}, fault.Wrong("Several records of %s have that value. Find the right one with salesforce_find_records.", o.name)
 	case rows[0].id == "":
 		return row{}, lacking("the record")
 	}
@@ -117,7 +117,7 @@ func (s *service) external(ctx context.Context, c *upstream.Client, o *object, n
 		return "", err
 	}
 	if !f.external && !f.unique {
-		return "", wrong("external_id_field: %s is no external id of %s.%s", f.name, o.name, o.externals())
+		return "", fault.Wrong("external_id_field: %s is no external id of %s.%s", f.name, o.name, o.externals())
 	}
 	l, err := s.literal(ctx, c, "id", f, scalar{text: value, quoted: true})
 	return f.name + " = " + l, err
@@ -155,7 +155,7 @@ func (s *service) recordID(ctx context.Context, c *upstream.Client, o *object, a
 				return part, nil
 			}
 		}
-		return "", wrong("%s: that address names no record of %s.", argument, o.name)
+		return "", fault.Wrong("%s: that address names no record of %s.", argument, o.name)
 	}
 	// One call may name a record many times.
 	return s.ids.Get(key(c, c.CallID()+"\x00"+o.name+"\x00"+word), func() (string, error) { return s.named(ctx, c, o, argument, word) })
@@ -170,7 +170,7 @@ func (s *service) named(ctx context.Context, c *upstream.Client, o *object, argu
 	}
 	f := o.has(by)
 	if f == nil || !f.filter || word == "" {
-		return "", wrong("%s: %q is no id of a record of %s. Find it with salesforce_find_records.", argument, upstream.Clean(word, 60), o.name)
+		return "", fault.Wrong("%s: %q is no id of a record of %s. Find it with salesforce_find_records.", argument, upstream.Clean(word, 60), o.name)
 	}
 	values := []string{word}
 	if strings.Trim(word, "0123456789") == "" && len(word) < 8 { // auto numbers have zeros before them
@@ -180,7 +180,7 @@ func (s *service) named(ctx context.Context, c *upstream.Client, o *object, argu
 	for _, v := range values {
 		l, ok := literal(v)
 		if !ok {
-			return "", wrong("%s: it has control characters in it, which no name has.", argument)
+			return "", fault.Wrong("%s: it has control characters in it, which no name has.", argument)
 		}
 		parts = append(parts, l)
 	}
@@ -213,7 +213,7 @@ func (s *service) named(ctx context.Context, c *upstream.Client, o *object, argu
 func (s *service) refer(ctx context.Context, c *upstream.Client, argument string, f *field, word string) (string, error) {
 	if f.kind == "id" || len(f.to) == 0 || idForm.MatchString(word) {
 		if !idForm.MatchString(word) {
-			return "", wrong("%s: %q is no id: one has 15 or 18 letters and digits.", argument, upstream.Clean(word, 60))
+			return "", fault.Wrong("%s: %q is no id: one has 15 or 18 letters and digits.", argument, upstream.Clean(word, 60))
 		}
 		return word, nil
 	}
@@ -223,7 +223,7 @@ func (s *service) refer(ctx context.Context, c *upstream.Client, argument string
 		to = f.to
 	}
 	if len(to) == 0 {
-		return "", wrong("%s: %s can refer to several objects, so give the id.", argument, f.name)
+		return "", fault.Wrong("%s: %s can refer to several objects, so give the id.", argument, f.name)
 	}
 	var missing error
 	for _, name := range to {

@@ -21,7 +21,7 @@ var soqlWord = regexp.MustCompile(`[A-Za-z_]\w*`)
 func guard(soql string) error {
 	bare, why := withoutTexts(soql)
 	if why != "" {
-		return wrong("The SOQL was not sent: %s.", why)
+		return fault.Wrong("The SOQL was not sent: %s.", why)
 	}
 	words := soqlWord.FindAllString(strings.ToUpper(bare), -1)
 	if len(words) == 0 || words[0] != "SELECT" || !strings.HasPrefix(strings.TrimSpace(strings.ToUpper(bare)), "SELECT") {

@@ -23,7 +23,6 @@ import (
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
 
 // kept is the real vault, with one credential, in front of the double.
@@ -60,12 +59,7 @@ func newKept(t *testing.T, d *double.Double, typ string, params map[string]strin
 		*u = strings.Replace(*u, login, k.url, 1)
 	}
 	k.app = vault.App{Provider: p, ClientID: d.ClientID, ClientSecret: vault.NewSecret(d.ClientSecret)}
-	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/vault.db")
-	check(t, err)
-	t.Cleanup(func() { check(t, st.Close()) })
-	keyring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
-	check(t, err)
-	k.Vault = vault.New(vault.Options{Store: st, Keyring: keyring, HTTP: s.Client()})
+	k.Vault = toolstest.Vault(t, vault.Options{HTTP: s.Client()})
 	set, err := svc.Scopes.Parse(scope.ReadWrite)
 	check(t, err)
 	k.decl = vault.Declaration{

@@ -118,7 +118,7 @@ func (s *service) list(ctx context.Context, c *upstream.Client) ([]brief, error)
 // although that is not particular: a rule about args.object is.
 func (s *service) object(ctx context.Context, c *upstream.Client, word string) (*object, error) {
 	if !objectName.MatchString(word) {
-		return nil, wrong("object: %q is no API name of an object. salesforce_list_objects lists them.", upstream.Clean(word, 60))
+		return nil, fault.Wrong("object: %q is no API name of an object. salesforce_list_objects lists them.", upstream.Clean(word, 60))
 	}
 	ob, err := s.objects.Get(key(c, word), func() (*object, error) {
 		var w wireObject
@@ -134,7 +134,7 @@ func (s *service) object(ctx context.Context, c *upstream.Client, word string) (
 		return nil, err
 	}
 	if ob.name != word {
-		return nil, wrong("object: write %s, as Salesforce does.", ob.name)
+		return nil, fault.Wrong("object: write %s, as Salesforce does.", ob.name)
 	}
 	return ob, nil
 }
@@ -158,7 +158,7 @@ func (s *service) noObject(ctx context.Context, c *upstream.Client, word string)
 		meant = near.Match(word, known)
 	}
 	if meant != "" {
-		return wrong("There is no object %q. Did you mean %s?", word, meant)
+		return fault.Wrong("There is no object %q. Did you mean %s?", word, meant)
 	}
 	f := fault.New(fault.NotFound, "There is no object %q that this user can see. salesforce_list_objects lists them.", word)
 	f.NotSent = true
@@ -227,14 +227,14 @@ func (o *object) field(argument, word string) (*field, error) {
 	var known []string
 	for _, f := range o.fields {
 		if strings.EqualFold(f.name, word) || strings.EqualFold(f.label, word) || strings.EqualFold(f.name, word+"__c") || strings.EqualFold(f.name, word+"Id") {
-			return nil, wrong("%s: %s has no field %q. Did you mean %s?", argument, o.name, upstream.Clean(word, 60), f.name)
+			return nil, fault.Wrong("%s: %s has no field %q. Did you mean %s?", argument, o.name, upstream.Clean(word, 60), f.name)
 		}
 		known = append(known, f.name)
 	}
 	if m := near.Match(word, known); m != "" {
-		return nil, wrong("%s: %s has no field %q. Did you mean %s?", argument, o.name, upstream.Clean(word, 60), m)
+		return nil, fault.Wrong("%s: %s has no field %q. Did you mean %s?", argument, o.name, upstream.Clean(word, 60), m)
 	}
-	return nil, wrong("%s: %s has no field %q that this user can see. salesforce_describe_object lists them.", argument, o.name, upstream.Clean(word, 60))
+	return nil, fault.Wrong("%s: %s has no field %q that this user can see. salesforce_describe_object lists them.", argument, o.name, upstream.Clean(word, 60))
 }
 
 // at is the field at a path, such as Account.Owner.Name: what is on the way is a
@@ -246,7 +246,7 @@ func (s *service) at(ctx context.Context, c *upstream.Client, o *object, argumen
 		return o.field(argument, p)
 	}
 	if strings.Count(rest, ".") > 4 {
-		return nil, wrong("%s: %q goes up more than five parents.", argument, upstream.Clean(p, 60))
+		return nil, fault.Wrong("%s: %q goes up more than five parents.", argument, upstream.Clean(p, 60))
 	}
 	i := slices.IndexFunc(o.fields, func(f field) bool { return f.rel == rel })
 	if i < 0 || rel == "" {
@@ -257,9 +257,9 @@ func (s *service) at(ctx context.Context, c *upstream.Client, o *object, argumen
 			}
 		}
 		if m := near.Match(rel, rels); m != "" {
-			return nil, wrong("%s: %s has no relationship %q. Did you mean %s?", argument, o.name, upstream.Clean(rel, 60), m)
+			return nil, fault.Wrong("%s: %s has no relationship %q. Did you mean %s?", argument, o.name, upstream.Clean(rel, 60), m)
 		}
-		return nil, wrong("%s: %s has no relationship %q to a parent. salesforce_describe_object lists the fields that refer to others.", argument, o.name, upstream.Clean(rel, 60))
+		return nil, fault.Wrong("%s: %s has no relationship %q to a parent. salesforce_describe_object lists the fields that refer to others.", argument, o.name, upstream.Clean(rel, 60))
 	}
 	to := o.fields[i].to
 	if len(to) == 0 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -45,7 +46,7 @@ func runBatch(ctx context.Context, c *upstream.Client, soql, at string, size int
 		req.Path, req.Query = path(c, "query", at), nil
 	}
 	if len(soql) > maxSOQL {
-		return nil, 0, "", wrong("The query is %d characters long, and Salesforce takes %d. Ask for fewer fields or values.", len(soql), maxSOQL)
+		return nil, 0, "", fault.Wrong("The query is %d characters long, and Salesforce takes %d. Ask for fewer fields or values.", len(soql), maxSOQL)
 	}
 	if err := c.Do(ctx, req, &got); err != nil {
 		return nil, 0, "", err

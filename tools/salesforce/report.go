@@ -219,7 +219,7 @@ func (s *service) report(ctx context.Context, c *upstream.Client, word string) (
 	}
 	o, err := s.object(ctx, c, "Report")
 	if f := fault.From(err); f != nil && f.Kind == fault.NotFound {
-		return "", wrong("report: give the id, which begins with 00O; this user may not look for reports by name.")
+		return "", fault.Wrong("report: give the id, which begins with 00O; this user may not look for reports by name.")
 	}
 	if err != nil {
 		return "", err

@@ -20,7 +20,6 @@ import (
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/names"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
@@ -119,11 +118,4 @@ func path(c *upstream.Client, parts ...string) string {
 // key is a key of a cache: what one credential may see, another may not.
 func key(c *upstream.Client, what string) string {
 	return c.CredentialKey() + "\x00" + c.BaseURL() + "\x00" + what
-}
-
-// wrong is an invalid_arguments that was found before anything was changed.
-func wrong(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
 }

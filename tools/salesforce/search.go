@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -59,7 +60,7 @@ type wanted struct {
 // language and nothing in it has to be escaped (parameterizedSearch).
 func (s *service) search(ctx context.Context, c *upstream.Client, in searchIn) (Hits, error) {
 	if len([]rune(strings.TrimSpace(in.Text))) < 2 {
-		return Hits{}, wrong("text: give two characters at least.")
+		return Hits{}, fault.Wrong("text: give two characters at least.")
 	}
 	all, err := s.list(ctx, c)
 	if err != nil {

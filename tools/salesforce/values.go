@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -24,14 +25,14 @@ func (s *service) values(ctx context.Context, c *upstream.Client, o *object, arg
 			return nil, err
 		}
 		if creating && !f.create || !creating && !f.update && !f.create {
-			return nil, wrong("%s: %s cannot be set: Salesforce does it by itself, or this user may not.", argument, name)
+			return nil, fault.Wrong("%s: %s cannot be set: Salesforce does it by itself, or this user may not.", argument, name)
 		}
 		if out[name], err = s.value(ctx, c, argument+"."+name, f, in[name]); err != nil {
 			return nil, err
 		}
 	}
 	if len(out) == 0 {
-		return nil, wrong("%s: there is nothing to write.", argument)
+		return nil, fault.Wrong("%s: there is nothing to write.", argument)
 	}
 	return out, nil
 }
@@ -42,7 +43,7 @@ func (s *service) value(ctx context.Context, c *upstream.Client, argument string
 	if f.kind == "multipicklist" && len(raw) > 0 && raw[0] == '[' {
 		all, err := scalars(raw)
 		if err != nil {
-			return nil, wrong("%s: a value %v.", argument, err)
+			return nil, fault.Wrong("%s: a value %v.", argument, err)
 		}
 		var parts []string
 		for _, v := range all {
@@ -56,7 +57,7 @@ func (s *service) value(ctx context.Context, c *upstream.Client, argument string
 	}
 	v, err := scalarOf(raw)
 	if err != nil {
-		return nil, wrong("%s: the value %v.", argument, err)
+		return nil, fault.Wrong("%s: the value %v.", argument, err)
 	}
 	if v.null || v.text == "" && !textual(f.kind) {
 		return nil, nil
@@ -64,12 +65,12 @@ func (s *service) value(ctx context.Context, c *upstream.Client, argument string
 	switch f.kind {
 	case "boolean":
 		if v.text != "true" && v.text != "false" {
-			return nil, wrong("%s: %s is true or false.", argument, f.name)
+			return nil, fault.Wrong("%s: %s is true or false.", argument, f.name)
 		}
 		return v.text == "true", nil
 	case "int", "long", "double", "currency", "percent":
 		if !numberForm.MatchString(v.text) {
-			return nil, wrong("%s: %s is a number, as in 12.5.", argument, f.name)
+			return nil, fault.Wrong("%s: %s is a number, as in 12.5.", argument, f.name)
 		}
 		return json.Number(v.text), nil
 	case "date":
@@ -90,7 +91,7 @@ func (s *service) value(ctx context.Context, c *upstream.Client, argument string
 		return f.picked(argument, v.text)
 	}
 	if f.length > 0 && len([]rune(v.text)) > f.length {
-		return nil, wrong("%s: %s takes %d characters at most, and this has %d.", argument, f.name, f.length, len([]rune(v.text)))
+		return nil, fault.Wrong("%s: %s takes %d characters at most, and this has %d.", argument, f.name, f.length, len([]rune(v.text)))
 	}
 	return v.text, nil
 }
@@ -106,7 +107,7 @@ func (f *field) picked(argument, word string) (string, error) {
 	for _, p := range f.picks[:min(len(f.picks), maxShownPicks)] {
 		all = append(all, upstream.Clean(p.value, 60))
 	}
-	return "", wrong("%s: %q is no value of %s. There are: %s.", argument, upstream.Clean(word, 60), f.name, upstream.Quote(strings.Join(all, "; ")))
+	return "", fault.Wrong("%s: %q is no value of %s. There are: %s.", argument, upstream.Clean(word, 60), f.name, upstream.Quote(strings.Join(all, "; ")))
 }
 
 // reference is a value that stands for the id of what an earlier write has made.

@@ -114,7 +114,7 @@ func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updat
 	if in.Since != "" {
 		t, err := time.Parse(time.RFC3339, in.Since)
 		if err != nil {
-			return One{}, wrong("if_unmodified_since: give the LastModifiedDate of the record as it was read, such as 2026-11-23T07:00:00Z.")
+			return One{}, fault.Wrong("if_unmodified_since: give the LastModifiedDate of the record as it was read, such as 2026-11-23T07:00:00Z.")
 		}
 		header = http.Header{"If-Unmodified-Since": {t.UTC().Format(http.TimeFormat)}}
 	}
@@ -167,7 +167,7 @@ func (s *service) upsertRecord(ctx context.Context, c *upstream.Client, in upser
 		return Upserted{}, err
 	}
 	if _, twice := values[f.name]; twice {
-		return Upserted{}, wrong("fields: leave %s out, its value is in value.", f.name)
+		return Upserted{}, fault.Wrong("fields: leave %s out, its value is in value.", f.name)
 	}
 	var got saved
 	err = c.Do(ctx, upstream.Request{Method: http.MethodPatch, Path: path(c, "sobjects", o.name, f.name, value), JSON: values}, &got)
@@ -193,10 +193,10 @@ func (s *service) externalValue(o *object, name, value string) (*field, string, 
 		return nil, "", err
 	}
 	if !f.external {
-		return nil, "", wrong("external_id_field: %s is no external id of %s.%s", f.name, o.name, o.externals())
+		return nil, "", fault.Wrong("external_id_field: %s is no external id of %s.%s", f.name, o.name, o.externals())
 	}
 	if _, ok := literal(value); !ok || strings.Trim(value, ".") == "" || strings.ContainsAny(value, "\r\n\t") {
-		return nil, "", wrong("value: %q cannot be a value of %s.", upstream.Clean(value, 60), f.name)
+		return nil, "", fault.Wrong("value: %q cannot be a value of %s.", upstream.Clean(value, 60), f.name)
 	}
 	return f, value, nil
 }

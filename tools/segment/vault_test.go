@@ -1,10 +1,8 @@
 package segment
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -21,28 +19,7 @@ import (
 	sandbox "toolvault/tools/sandbox/segment"
 	"toolvault/tools/toolstest"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
-
-// resolved is a credential of a vault, as a call uses it.
-type resolved struct {
-	vault *vault.Vault
-	cred  *vault.Credential
-}
-
-func (r *resolved) Authorize(req *http.Request) error { return r.cred.Authorize(req) }
-func (r *resolved) Key() string                       { return r.cred.ID }
-func (r *resolved) TLS() *tls.Config                  { return r.cred.TLS() }
-func (r *resolved) Renew(ctx context.Context) (bool, error) {
-	next, err := r.vault.Renew(ctx, r.cred)
-	if errors.Is(err, vault.ErrInvalid) {
-		return false, nil
-	}
-	if err == nil {
-		r.cred = next
-	}
-	return err == nil, err
-}
 
 // held is a credential as an admin registers it, for everything.
 type held struct {
@@ -60,18 +37,10 @@ type agent struct {
 func (w *world) agent(all ...held) *agent {
 	t := w.t
 	t.Helper()
-	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/store.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	ring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &agent{world: w, vault: vault.New(vault.Options{Store: st, Keyring: ring, Now: atMoment})}
+	a := &agent{world: w, vault: toolstest.Vault(t, vault.Options{Now: atMoment})}
 	for _, h := range all {
 		d := vault.Declaration{ID: "segment/" + h.typ, Owner: vault.Owner{Agent: "a"}, Service: name, Type: h.typ, Source: "vault:segment/" + h.typ, Params: h.params}
+		var err error
 		if d.Scope, err = w.svc.Grantable(h.typ, scope.ReadWrite); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +66,7 @@ func (a *agent) call(tool, args string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := toolstest.Client(a.svc.Endpoint, a.url, &resolved{a.vault, cred})
+	c := toolstest.Client(a.svc.Endpoint, a.url, &toolstest.Resolved{Vault: a.vault, Credential: cred})
 	c.Params(d.Params)
 	return toolstest.Call(a.t, a.svc, c, tool, args)
 }

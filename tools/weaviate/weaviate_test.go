@@ -15,7 +15,6 @@ import (
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
-	"toolvault/vault/store"
 )
 
 func TestFitsSchemas(t *testing.T) { toolstest.FitsSchemas(t, New()) }
@@ -47,16 +46,7 @@ func TestOIDCClientCredentials(t *testing.T) {
 	})))
 	t.Cleanup(server.Close)
 	svc := newService(time.Now)
-	st, err := store.OpenSQLite(t.Context(), t.TempDir()+"/vault.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	keyring, err := vault.OpenKeyring(t.Context(), st, vault.NewMasterKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := vault.New(vault.Options{Store: st, Keyring: keyring, HTTP: server.Client()})
+	v := toolstest.Vault(t, vault.Options{HTTP: server.Client()})
 	granted, err := svc.Scopes.Parse("read-write")
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +66,7 @@ func TestOIDCClientCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 { // the second after a renewal, if the first is refused
-			w := &world{t: t, svc: svc, url: server.URL, cred: resolved{cred}}
+			w := &world{t: t, svc: svc, url: server.URL, cred: &toolstest.Resolved{Vault: v, Credential: cred}}
 			out, err := w.call("whoami", `{}`)
 			if err == nil {
 				if me := out.(Self); me.User != d.ClientID {
