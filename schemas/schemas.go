@@ -78,9 +78,15 @@ type listed struct {
 	entry json.RawMessage
 }
 
-// Load reads every file that is part of the binary, sorted by name. An error
-// names the file.
-func Load() ([]Tool, error) { return LoadFS(files) }
+// built is what is part of the binary, read once.
+var built = sync.OnceValues(func() ([]Tool, error) { return LoadFS(files) })
+
+// Load is every file that is part of the binary, sorted by name. An error names the
+// file. What is made of a file at its first use is shared by all who load it.
+func Load() ([]Tool, error) {
+	tools, err := built()
+	return slices.Clone(tools), err
+}
 
 // LoadFS reads every SERVICE/NAME.json of a file system.
 func LoadFS(fsys fs.FS) ([]Tool, error) {

@@ -2,18 +2,18 @@ package clearbit
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 )
 
 // What is looked up is checked here: Clearbit bills a lookup whatever comes of it.
 
 var (
-	localPart = regexp.MustCompile("^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$") // RFC 5321 section 4.1.2, unquoted
-	label     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	digits    = regexp.MustCompile(`^[0-9]+$`)
+	localPart = pattern.New("^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$") // RFC 5321 section 4.1.2, unquoted
+	label     = pattern.New(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	digits    = pattern.New(`^[0-9]+$`)
 )
 
 // email is an e-mail address as it is looked up: in lower case, "Dana <dana@x.com>"

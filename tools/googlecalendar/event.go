@@ -3,10 +3,10 @@ package googlecalendar
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -217,7 +217,7 @@ func link(s string) string {
 	return upstream.Clean(u.String(), 1500)
 }
 
-var plainEtag = regexp.MustCompile(`^"[\w.:/+=-]{1,200}"$`)
+var plainEtag = pattern.New(`^"[\w.:/+=-]{1,200}"$`)
 
 // bare is an etag without its quotes; quoted puts them back.
 func bare(etag string) string {

@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/base64"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/names"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -41,7 +41,7 @@ func (s *service) getEvent(ctx context.Context, c *upstream.Client, in getEventI
 
 // idForm is how ids of events look: those that are given by Google or by us, of
 // instances with the time that they were to begin, and of what was imported.
-var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{5,1000}$`)
+var idForm = pattern.New(`^[A-Za-z0-9_-]{5,1000}$`)
 
 const (
 	sureID   = 20 // characters from which on an id is nothing else

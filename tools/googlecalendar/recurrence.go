@@ -2,13 +2,13 @@ package googlecalendar
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -19,9 +19,9 @@ const (
 )
 
 var (
-	ruleLine = regexp.MustCompile(`^(RRULE|EXRULE|RDATE|EXDATE)(;[A-Z0-9-]+=[A-Za-z0-9_/+-]+)*:[A-Z0-9=;,+:/TZ-]+$`)
-	rulePart = regexp.MustCompile(`^(FREQ|INTERVAL|COUNT|UNTIL|WKST|BY(SECOND|MINUTE|HOUR|DAY|MONTHDAY|YEARDAY|WEEKNO|MONTH|SETPOS))=([A-Z0-9,+-]+)$`)
-	dayValue = regexp.MustCompile(`^[+-]?([1-9]|[1-4]\d|5[0-3])?(SU|MO|TU|WE|TH|FR|SA)$`)
+	ruleLine = pattern.New(`^(RRULE|EXRULE|RDATE|EXDATE)(;[A-Z0-9-]+=[A-Za-z0-9_/+-]+)*:[A-Z0-9=;,+:/TZ-]+$`)
+	rulePart = pattern.New(`^(FREQ|INTERVAL|COUNT|UNTIL|WKST|BY(SECOND|MINUTE|HOUR|DAY|MONTHDAY|YEARDAY|WEEKNO|MONTH|SETPOS))=([A-Z0-9,+-]+)$`)
+	dayValue = pattern.New(`^[+-]?([1-9]|[1-4]\d|5[0-3])?(SU|MO|TU|WE|TH|FR|SA)$`)
 	freqs    = []string{"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 )
 

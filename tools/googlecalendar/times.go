@@ -1,12 +1,12 @@
 package googlecalendar
 
 import (
-	"regexp"
 	"strings"
 	"time"
 	_ "time/tzdata" // a series is in a time zone, also on machines without zone files
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -21,7 +21,7 @@ func zoned(name string) (*time.Location, error) {
 }
 
 // dayForm is a day without a time of day.
-var dayForm = regexp.MustCompile(`(?i)^(\d{4}-\d{2}-\d{2}|today|tomorrow|yesterday|((next|last) )?(mon|tues|wednes|thurs|fri|satur|sun)day)$`)
+var dayForm = pattern.New(`(?i)^(\d{4}-\d{2}-\d{2}|today|tomorrow|yesterday|((next|last) )?(mon|tues|wednes|thurs|fri|satur|sun)day)$`)
 
 // moment is a point in time as it was given: on a day, or at a time of it.
 type moment struct {

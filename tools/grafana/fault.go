@@ -3,11 +3,11 @@ package grafana
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -33,7 +33,7 @@ func (p problem) said() string {
 
 // needs finds the permissions in "Permissions needed: dashboards:write" and in
 // "user does not have permission to … alert.rules:read".
-var needs = regexp.MustCompile(`\b[a-z]+(?:\.[a-z-]+)*:[a-z]+\b`)
+var needs = pattern.New(`\b[a-z]+(?:\.[a-z-]+)*:[a-z]+\b`)
 
 // readFault maps Grafana's errors. It goes by status, and repeats what helps: the
 // permission that is missing, and what was not accepted. What a 5xx says is not

@@ -7,12 +7,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -55,7 +55,7 @@ type settings struct {
 }
 
 // namespaceForm is what may stand in a path: default, org-2, stacks-123456.
-var namespaceForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+var namespaceForm = pattern.New(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 func (s *service) instance(ctx context.Context, c *upstream.Client) (settings, error) {
 	return s.settings.Get(key(c), func() (settings, error) {
@@ -170,7 +170,7 @@ func (s *service) probe(ctx context.Context, c *upstream.Client) (string, error)
 	return fmt.Sprintf("organisation %d, %s", o.ID, o.Name), nil
 }
 
-var wordForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+/-]{0,59}$`)
+var wordForm = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._+/-]{0,59}$`)
 
 // word is one of the service's own words, such as a type or a state, or otherwise:
 // it may stand outside of «».

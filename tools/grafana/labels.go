@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -54,7 +54,7 @@ func (l Labels) Text() string {
 	return b.String()
 }
 
-var labelForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]{0,99}$`)
+var labelForm = pattern.New(`^[A-Za-z_][A-Za-z0-9_.]{0,99}$`)
 
 func (s *service) listLabels(ctx context.Context, c *upstream.Client, in LabelsArgs) (Labels, error) {
 	if in.Label != "" && !labelForm.MatchString(in.Label) {

@@ -7,11 +7,11 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -41,7 +41,7 @@ type dashboard struct {
 	updated string
 }
 
-var versionForm = regexp.MustCompile(`^v\d{1,2}(?:(?:alpha|beta)\d{1,2})?$`)
+var versionForm = pattern.New(`^v\d{1,2}(?:(?:alpha|beta)\d{1,2})?$`)
 
 // served are the versions of the API of dashboards that the instance has; none: only
 // the legacy API. What is not clear ends in an error: through the legacy API a v2

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"math"
 	"net/url"
-	"regexp"
 	"strconv"
 	"time"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -130,7 +130,7 @@ func nice(d time.Duration) time.Duration {
 	return time.Duration(days) * 24 * time.Hour
 }
 
-var durationForm = regexp.MustCompile(`^(\d{1,6})\s*(s|m|h|d|w)$`)
+var durationForm = pattern.New(`^(\d{1,6})\s*(s|m|h|d|w)$`)
 
 // duration reads one as Prometheus writes it: a second at least, a year at most.
 func duration(argument, word string) (time.Duration, *fault.Error) {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -61,7 +61,7 @@ func (i Image) Content() []tools.Content {
 	return []tools.Content{{Type: "image", MIME: "image/png", Data: i.png}}
 }
 
-var variableForm = regexp.MustCompile(`^[A-Za-z0-9_]{1,60}$`)
+var variableForm = pattern.New(`^[A-Za-z0-9_]{1,60}$`)
 
 func (s *service) render(ctx context.Context, c *upstream.Client, in RenderArgs) (Image, error) {
 	at, err := s.during(in.From, in.To)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/names"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -145,11 +145,11 @@ func (s *service) search(ctx context.Context, c *upstream.Client, in SearchArgs)
 var (
 	// uidForm is that of dashboards, folders, data sources and rules: 40 characters at
 	// most, but names that were generated elsewhere can be longer.
-	uidForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
-	urlForm = regexp.MustCompile(`^https?://[^\s?#]+/d(?:-solo)?/([A-Za-z0-9_-]{1,100})(?:[/?#]|$)`)
+	uidForm = pattern.New(`^[A-Za-z0-9_-]{1,100}$`)
+	urlForm = pattern.New(`^https?://[^\s?#]+/d(?:-solo)?/([A-Za-z0-9_-]{1,100})(?:[/?#]|$)`)
 	// likeUID tells a generated id from a title of one word, for what search has not
 	// indexed yet.
-	likeUID = regexp.MustCompile(`[0-9_-]`)
+	likeUID = pattern.New(`[0-9_-]`)
 )
 
 // dashboard finds a dashboard by its uid, its URL or its title.

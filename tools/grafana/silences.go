@@ -14,6 +14,7 @@ import (
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -48,7 +49,7 @@ func (m matcher) String() string {
 	return m.Name + op + strconv.Quote(m.Value)
 }
 
-var matcherForm = regexp.MustCompile(`(?s)^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*$`)
+var matcherForm = pattern.New(`(?s)^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*$`)
 
 // parseMatcher reads one as in PromQL: name="value", with != or, for a regular
 // expression, =~ and !~. The quotes may be left out.
@@ -165,7 +166,7 @@ func (s Silences) Text() string {
 	return b.String()
 }
 
-var silenceForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+var silenceForm = pattern.New(`^[A-Za-z0-9-]{1,64}$`)
 
 func (m silenceModel) shown() Silence {
 	out := Silence{

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -32,9 +32,9 @@ type wireError struct {
 }
 
 var (
-	codeForm  = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
-	scopeForm = regexp.MustCompile(`^[a-z0-9_.-]{1,100}$`)
-	existing  = regexp.MustCompile(`(?i)existing id:\s*(\d{1,20})`)
+	codeForm  = pattern.New(`^[A-Z0-9_]{1,64}$`)
+	scopeForm = pattern.New(`^[a-z0-9_.-]{1,100}$`)
+	existing  = pattern.New(`(?i)existing id:\s*(\d{1,20})`)
 )
 
 // readFault judges an answer by its status and category.

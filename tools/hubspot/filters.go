@@ -2,11 +2,11 @@ package hubspot
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -261,7 +261,7 @@ func isTime(property string) bool {
 }
 
 // dayForm is a date without a time of day.
-var dayForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+var dayForm = pattern.New(`^\d{4}-\d{2}-\d{2}$`)
 
 // times reads a time in a filter. Of a property that only its name makes one of
 // time, a plain date stays as it is, since a day in HubSpot is no point in time,

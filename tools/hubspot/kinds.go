@@ -1,11 +1,11 @@
 package hubspot
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -109,7 +109,7 @@ func granted(c *upstream.Client, k kind, verb, does string) error {
 }
 
 // customForm is how HubSpot itself names a custom type: its id or its full name.
-var customForm = regexp.MustCompile(`^(2-\d{1,20}|p\d{1,20}_\w{1,78})$`)
+var customForm = pattern.New(`^(2-\d{1,20}|p\d{1,20}_\w{1,78})$`)
 
 // mistaken refuses what only looks like a standard type. HubSpot itself takes
 // "contact", "0-1" and more for contacts; here a type has one name, since what is

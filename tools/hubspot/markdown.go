@@ -3,8 +3,9 @@ package hubspot
 import (
 	"html"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"toolvault/tools/pattern"
 )
 
 // markdown turns the Markdown that models write into the HTML that a note holds:
@@ -69,9 +70,9 @@ func (w *writer) in(element string) (begun bool) {
 }
 
 var (
-	heading = regexp.MustCompile(`^#{1,6}\s+(.*?)\s*#*$`)
-	bullet  = regexp.MustCompile(`^[-*+]\s+(.*)$`)
-	number  = regexp.MustCompile(`^\d{1,9}[.)]\s+(.*)$`)
+	heading = pattern.New(`^#{1,6}\s+(.*?)\s*#*$`)
+	bullet  = pattern.New(`^[-*+]\s+(.*)$`)
+	number  = pattern.New(`^\d{1,9}[.)]\s+(.*)$`)
 )
 
 func (w *writer) line(s string) {
@@ -100,10 +101,10 @@ func (w *writer) line(s string) {
 }
 
 var (
-	span   = regexp.MustCompile("`([^`]+)`")
-	link   = regexp.MustCompile(`\[([^\[\]]+)\]\(([^()\s]+)\)`)
-	bold   = regexp.MustCompile(`\*\*([^*]+)\*\*|__([^_]+)__`)
-	italic = regexp.MustCompile(`(^|[\s(])\*([^*\s][^*]*)\*`)
+	span   = pattern.New("`([^`]+)`")
+	link   = pattern.New(`\[([^\[\]]+)\]\(([^()\s]+)\)`)
+	bold   = pattern.New(`\*\*([^*]+)\*\*|__([^_]+)__`)
+	italic = pattern.New(`(^|[\s(])\*([^*\s][^*]*)\*`)
 )
 
 // inline escapes a line and marks up what is in it, code first: nothing within

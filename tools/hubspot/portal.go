@@ -3,12 +3,12 @@ package hubspot
 import (
 	"context"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -107,4 +107,4 @@ func hubspotHost(host string) bool {
 	return host == "app.hubspot.com" || strings.HasSuffix(host, ".hubspot.com") && hostForm.MatchString(host)
 }
 
-var hostForm = regexp.MustCompile(`^[a-z0-9.-]{1,200}$`)
+var hostForm = pattern.New(`^[a-z0-9.-]{1,200}$`)

@@ -8,12 +8,12 @@ import (
 	"html"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -221,8 +221,8 @@ func value(property, v string, limit int) string {
 }
 
 var (
-	breaks = regexp.MustCompile(`(?i)<(?:br|/p|/div|/li|/h[1-6]|/tr)[^<>]*>`)
-	tags   = regexp.MustCompile(`<[^<>]*>`)
+	breaks = pattern.New(`(?i)<(?:br|/p|/div|/li|/h[1-6]|/tr)[^<>]*>`)
+	tags   = pattern.New(`<[^<>]*>`)
 )
 
 // plain is the text of HTML: for reading, not for display in a browser.

@@ -2,10 +2,10 @@ package hubspot
 
 import (
 	"context"
-	"regexp"
 	"strings"
 	"time"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -20,7 +20,7 @@ type createTaskIn struct {
 }
 
 // wholeDay is a day without a time of day.
-var wholeDay = regexp.MustCompile(`(?i)^(\d{4}-\d{2}-\d{2}|today|tomorrow|((next|last)\s+)?[a-z]+day|(this|next)\s+(week|month))$`)
+var wholeDay = pattern.New(`(?i)^(\d{4}-\d{2}-\d{2}|today|tomorrow|((next|last)\s+)?[a-z]+day|(this|next)\s+(week|month))$`)
 
 // createTask makes a task. One that is due on a day is due at nine there, as HubSpot
 // itself has it, and not at midnight.

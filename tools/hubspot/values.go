@@ -2,13 +2,13 @@ package hubspot
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
 	"toolvault/tools/names"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -29,7 +29,7 @@ func (s *service) clock(ctx context.Context, c *upstream.Client, ahead bool) whe
 }
 
 // digits are an id, a number, or milliseconds since 1970.
-var digits = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
+var digits = pattern.New(`^-?\d+(\.\d+)?$`)
 
 // instant reads a time as a person writes it, ahead where it is to come.
 func (s *service) instant(ctx context.Context, c *upstream.Client, argument, word string, ahead bool) (time.Time, error) {
@@ -65,7 +65,7 @@ func (s *service) values(ctx context.Context, c *upstream.Client, k kind, in map
 }
 
 // plainID is what the ids of pipelines and stages look like.
-var plainID = regexp.MustCompile(`^[a-z0-9_-]{1,80}$`)
+var plainID = pattern.New(`^[a-z0-9_-]{1,80}$`)
 
 // place turns the names of a pipeline and a stage into their ids, and gives the
 // pipeline where only the stage was named, since HubSpot wants both.

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -175,7 +175,7 @@ var filterKinds = map[string]struct{ kind, section string }{
 	"id": {"id", "id"}, "category": {"category", "string"},
 }
 
-var notSlug = regexp.MustCompile(`[^a-z0-9]+`)
+var notSlug = pattern.New(`[^a-z0-9]+`)
 
 // filters are the dashboard's filters with the changes: the others stay as they
 // came, with all their keys.

@@ -1,11 +1,11 @@
 package metabase
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -26,8 +26,8 @@ type token struct {
 }
 
 var (
-	parameterName = regexp.MustCompile(`^\{\{\s*([A-Za-z][A-Za-z0-9_]{0,63})\s*\}\}`)
-	dollarQuote   = regexp.MustCompile(`^\$[A-Za-z0-9_\x{80}-\x{10FFFF}]*\$`)
+	parameterName = pattern.New(`^\{\{\s*([A-Za-z][A-Za-z0-9_]{0,63})\s*\}\}`)
+	dollarQuote   = pattern.New(`^\$[A-Za-z0-9_\x{80}-\x{10FFFF}]*\$`)
 )
 
 // lex divides SQL into tokens, without comments, and refuses everything that two

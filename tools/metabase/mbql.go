@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -155,7 +155,7 @@ type origin struct {
 	table tableModel // of a model: its columns as fields, without ids
 }
 
-var cardSource = regexp.MustCompile(`^card__(\d{1,10})$`)
+var cardSource = pattern.New(`^card__(\d{1,10})$`)
 
 func (s *service) source(ctx context.Context, c *upstream.Client, r, database ref) (origin, error) {
 	if m := cardSource.FindStringSubmatch(string(r)); m != nil {
@@ -267,7 +267,7 @@ func (m *maker) fields(in querySpec) error {
 }
 
 var (
-	aggregate    = regexp.MustCompile(`^\s*([a-z][a-z-]*)\s*(?:\(\s*([^()]*?)\s*\))?\s*$`)
+	aggregate    = pattern.New(`^\s*([a-z][a-z-]*)\s*(?:\(\s*([^()]*?)\s*\))?\s*$`)
 	aggregations = []string{"count", "sum", "avg", "min", "max", "distinct", "median", "stddev", "cum-sum", "cum-count"}
 	units        = []string{"minute", "hour", "day", "week", "month", "quarter", "year", "hour-of-day", "day-of-week", "day-of-month", "month-of-year", "quarter-of-year"}
 )

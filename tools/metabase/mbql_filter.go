@@ -2,10 +2,10 @@ package metabase
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -77,7 +77,7 @@ func (m *maker) oneFilter(f filterSpec) (any, error) {
 	return []any{f.Op, col, values[0]}, nil
 }
 
-var digits = regexp.MustCompile(`^-?\d{1,19}$`)
+var digits = pattern.New(`^-?\d{1,19}$`)
 
 // values are what a field is compared with: dates as the reports' time zone has
 // them, and numbers that were written as text, such as ids beyond 2^53, as numbers.

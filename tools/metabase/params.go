@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"toolvault/schemas/near"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -110,7 +110,7 @@ func listed(p slot, value json.RawMessage) json.RawMessage {
 
 // Metabase's own spellings of dates: past30days, next2weeks~, thismonth, lastyear,
 // exclude-days-Mon, Q4-2026, 2026-11, 2026.
-var ownDate = regexp.MustCompile(`^(?:(?:past|next)\d{1,4}[a-z]+(?:-from-\d+[a-z]+)?~?|(?:this|last)(?:minute|hour|day|week|month|quarter|year)|exclude-[A-Za-z0-9-]+|Q[1-4]-\d{4}|\d{4}(?:-\d{2})?)$`)
+var ownDate = pattern.New(`^(?:(?:past|next)\d{1,4}[a-z]+(?:-from-\d+[a-z]+)?~?|(?:this|last)(?:minute|hour|day|week|month|quarter|year)|exclude-[A-Za-z0-9-]+|Q[1-4]-\d{4}|\d{4}(?:-\d{2})?)$`)
 
 // dateValue turns what a person writes for a date into what the parameter takes:
 // a day, or from~to, either end of which may be left out.
@@ -149,7 +149,7 @@ func (s *service) dateValue(ctx context.Context, c *upstream.Client, p slot, raw
 	return b, err
 }
 
-var span = regexp.MustCompile(`^\d{1,5}\s*[a-z]+( ago)?$`)
+var span = pattern.New(`^\d{1,5}\s*[a-z]+( ago)?$`)
 
 // day is a time as a day, or with the time of day where it is not midnight.
 func day(argument, word string, clock when.Clock) (string, error) {

@@ -2,13 +2,13 @@ package metabase
 
 import (
 	"context"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"toolvault/tools/fault"
 	"toolvault/tools/names"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -20,7 +20,7 @@ type recipients struct {
 	channels []string
 }
 
-var slackChannel = regexp.MustCompile(`^#[\p{L}\p{N}._-]+$`)
+var slackChannel = pattern.New(`^#[\p{L}\p{N}._-]+$`)
 
 func (s *service) recipients(ctx context.Context, c *upstream.Client, to []string) (recipients, error) {
 	var out recipients

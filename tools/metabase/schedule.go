@@ -2,12 +2,12 @@ package metabase
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -21,12 +21,12 @@ type schedule struct {
 
 var (
 	weekdays  = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-	timeForm  = regexp.MustCompile(`^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$`)
-	quartz    = regexp.MustCompile(`(?i)^(?:[0-9*/,?#LW-]|SUN|MON|TUE|WED|THU|FRI|SAT|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$`) // a field of a cron
-	everyDay  = regexp.MustCompile(`^0 (\d+) (\d+) \* \* \? ?\*?$`)
-	everyHour = regexp.MustCompile(`^0 0 \* \* \* \? ?\*?$`)
-	everyWeek = regexp.MustCompile(`^0 (\d+) (\d+) \? \* ([1-7]|[A-Za-z]{3}) ?\*?$`)
-	everyMon  = regexp.MustCompile(`^0 (\d+) (\d+) 1 \* \? ?\*?$`)
+	timeForm  = pattern.New(`^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$`)
+	quartz    = pattern.New(`(?i)^(?:[0-9*/,?#LW-]|SUN|MON|TUE|WED|THU|FRI|SAT|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$`) // a field of a cron
+	everyDay  = pattern.New(`^0 (\d+) (\d+) \* \* \? ?\*?$`)
+	everyHour = pattern.New(`^0 0 \* \* \* \? ?\*?$`)
+	everyWeek = pattern.New(`^0 (\d+) (\d+) \? \* ([1-7]|[A-Za-z]{3}) ?\*?$`)
+	everyMon  = pattern.New(`^0 (\d+) (\d+) 1 \* \? ?\*?$`)
 )
 
 const scheduleForms = `"hourly", "daily 8:00", "mon 9:00" or "monthly 8:00"`

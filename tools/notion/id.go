@@ -2,19 +2,19 @@ package notion
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 )
 
 var (
-	plainID  = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
-	dashedID = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
-	sluggish = regexp.MustCompile(`(?:^|-)([0-9a-fA-F]{32})$`) // "Export-runbook-3a91…": the end of an address
+	plainID  = pattern.New(`^[0-9a-fA-F]{32}$`)
+	dashedID = pattern.New(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+	sluggish = pattern.New(`(?:^|-)([0-9a-fA-F]{32})$`) // "Export-runbook-3a91…": the end of an address
 
 	// climbing are texts that would leave the place in a path where an id stands.
-	climbing = regexp.MustCompile(`(?i)(^|[/\\])\.\.?([/\\]|$)|%2e|%2f|%5c`)
+	climbing = pattern.New(`(?i)(^|[/\\])\.\.?([/\\]|$)|%2e|%2f|%5c`)
 )
 
 // parseID is the id that a text is, dashed and in lower case, however it was pasted:

@@ -1,11 +1,11 @@
 package notion
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 )
 
 // The service takes 1,000 blocks and 500 KB in a request
@@ -112,10 +112,10 @@ const (
 )
 
 var (
-	fenceForm = regexp.MustCompile("^(\\s*)(```+|~~~+)(.*)$")
-	itemForm  = regexp.MustCompile(`^(?:[-*+]|\d{1,9}[.)])\s`)
-	headForm  = regexp.MustCompile(`^(?:#{1,6}\s|>\s?|---+\s*$)`)
-	tagForm   = regexp.MustCompile(`<(/?)(details|toggle|quote|callout|columns?|table|synced_block|p|meeting-notes|transcript|summary|notes)\b[^<>]*?(/?)>`)
+	fenceForm = pattern.New("^(\\s*)(```+|~~~+)(.*)$")
+	itemForm  = pattern.New(`^(?:[-*+]|\d{1,9}[.)])\s`)
+	headForm  = pattern.New(`^(?:#{1,6}\s|>\s?|---+\s*$)`)
+	tagForm   = pattern.New(`<(/?)(details|toggle|quote|callout|columns?|table|synced_block|p|meeting-notes|transcript|summary|notes)\b[^<>]*?(/?)>`)
 )
 
 // units finds what stays together. Every byte is in one of them.

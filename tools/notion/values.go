@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -229,7 +229,7 @@ func (p property) list(raw json.RawMessage) ([]string, error) {
 	return out, nil
 }
 
-var dayForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+var dayForm = pattern.New(`^\d{4}-\d{2}-\d{2}$`)
 
 // date is a day or a point in time, or two with a slash, or {start, end, time_zone}.
 func (s *service) date(p property, raw json.RawMessage) (any, error) {

@@ -2,13 +2,13 @@ package pinecone
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -85,7 +85,7 @@ func (h *hosts) drop(k hostKey) {
 }
 
 // A host of Pinecone's: labels of lower-case letters, digits and hyphens.
-var hostName = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+var hostName = pattern.New(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
 
 // pin turns the host that the control plane named into a base URL, or refuses
 // it: the API key goes there, and the answer may have been tampered with.
@@ -139,7 +139,7 @@ func pin(controlURL, host string) (string, error) {
 	return base.Scheme + "://" + base.Host + path, nil
 }
 
-var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_-]+){0,8}$`)
+var plainPath = pattern.New(`^(/[A-Za-z0-9_-]+){0,8}$`)
 
 func isVendor(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())

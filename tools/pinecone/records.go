@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -79,7 +79,7 @@ func line(f map[string]any) string {
 	return strings.Join(parts, " · ")
 }
 
-var plainWord = regexp.MustCompile(`^[\w.:#/@+-]{1,100}$`)
+var plainWord = pattern.New(`^[\w.:#/@+-]{1,100}$`)
 
 // shown is an id or a name in a text: as it is where it can be nothing else, marked
 // as somebody else's words where it could say something.

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"toolvault/schemas/near"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -24,7 +24,7 @@ type target struct {
 	space string // the namespace that the call works on, for what is said of errors
 }
 
-var indexName = regexp.MustCompile(`^[a-z0-9-]{1,45}$`)
+var indexName = pattern.New(`^[a-z0-9-]{1,45}$`)
 
 // target finds an index by its name, from memory or by asking the control plane.
 func (s *service) target(ctx context.Context, c *upstream.Client, index, space string) (*target, error) {

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -34,7 +34,7 @@ type duplicate struct {
 	} `json:"matchResults"`
 }
 
-var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,63}$`)
+var codeForm = pattern.New(`^[A-Z][A-Z0-9_]{1,63}$`)
 
 // errorsOf are the errors of a body: a list, or one alone.
 func errorsOf(body []byte) []wireError {

@@ -1,14 +1,14 @@
 package salesforce
 
 import (
-	"regexp"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
-var soqlWord = regexp.MustCompile(`[A-Za-z_]\w*`)
+var soqlWord = pattern.New(`[A-Za-z_]\w*`)
 
 // guard lets through SOQL that only reads: one statement that begins with SELECT,
 // without the clauses that lock rows or write down that they were seen.

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -29,8 +29,8 @@ type me struct {
 
 // identity is the address that names the organization and the user.
 var (
-	identity  = regexp.MustCompile(`^/id/(00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)/(005[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)$`)
-	usageForm = regexp.MustCompile(`api-usage=(\d{1,12}/\d{1,12})`)
+	identity  = pattern.New(`^/id/(00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)/(005[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)$`)
+	usageForm = pattern.New(`api-usage=(\d{1,12}/\d{1,12})`)
 )
 
 // ask finds out whom the credential acts as. The list of resources names it, which the

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -23,7 +23,7 @@ const (
 )
 
 // locator is the last part of the address of the next batch of a query.
-var locator = regexp.MustCompile(`/services/data/v\d{2}\.\d/query/([A-Za-z0-9]{10,60}(?:-\d{1,9})?)$`)
+var locator = pattern.New(`/services/data/v\d{2}\.\d/query/([A-Za-z0-9]{10,60}(?:-\d{1,9})?)$`)
 
 // run makes a query, or reads on where another stopped. Of the address of the next
 // batch only the locator is taken: it goes to the same host, whatever else it says.

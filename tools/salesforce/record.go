@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -129,7 +129,7 @@ func idOf(path string) string {
 	return rel + "Id"
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9:+._-]{0,60}$`)
+var plainWord = pattern.New(`^[A-Za-z0-9][A-Za-z0-9:+._-]{0,60}$`)
 
 // shown is a value for a text: what somebody wrote stands in «».
 func shown(v any) string {

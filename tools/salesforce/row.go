@@ -5,19 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
 var (
-	objectName = regexp.MustCompile(`^[A-Za-z]\w{0,79}$`)
-	fieldPath  = regexp.MustCompile(`^[A-Za-z]\w{0,79}(\.[A-Za-z]\w{0,79}){0,5}$`)
-	idForm     = regexp.MustCompile(`^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$`)
-	stampForm  = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}\+0000$`)
+	objectName = pattern.New(`^[A-Za-z]\w{0,79}$`)
+	fieldPath  = pattern.New(`^[A-Za-z]\w{0,79}(\.[A-Za-z]\w{0,79}){0,5}$`)
+	idForm     = pattern.New(`^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$`)
+	stampForm  = pattern.New(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}\+0000$`)
 )
 
 var errNoRow = errors.New("a record is no object")

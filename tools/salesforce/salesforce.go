@@ -14,13 +14,13 @@ package salesforce
 import (
 	"errors"
 	"net/url"
-	"regexp"
 	"slices"
 	"time"
 
 	"toolvault/auth/scope"
 	"toolvault/tools"
 	"toolvault/tools/names"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/vault"
 )
@@ -93,7 +93,7 @@ func newService(now func() time.Time) tools.Service {
 }
 
 // With 52.0 came the last of what is used here, the header for duplicates (Summer '21).
-var versionForm = regexp.MustCompile(`^(5[2-9]|[6-9]\d)\.0$`)
+var versionForm = pattern.New(`^(5[2-9]|[6-9]\d)\.0$`)
 
 func checkVersion(s string) error {
 	if !versionForm.MatchString(s) {

@@ -1,10 +1,11 @@
 package salesforce
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"toolvault/tools/pattern"
 )
 
 // selection is a query that is built: everything in it is a name that was checked, or a
@@ -95,9 +96,9 @@ func escape(b *strings.Builder, text string, pattern bool) bool {
 }
 
 var (
-	numberForm  = regexp.MustCompile(`^-?\d{1,18}(\.\d{1,18})?$`)
-	dayForm     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-	clockForm   = regexp.MustCompile(`^\d{2}:\d{2}(:\d{2}(\.\d{3})?)?Z?$`)
-	idPrefix    = regexp.MustCompile(`^[A-Za-z0-9]{3}$`)
-	dateLiteral = regexp.MustCompile(`^(TODAY|YESTERDAY|TOMORROW|(LAST|THIS|NEXT)_(WEEK|MONTH|QUARTER|YEAR|FISCAL_QUARTER|FISCAL_YEAR)|(LAST|NEXT)_90_DAYS|(LAST|NEXT)_N_(DAYS|WEEKS|MONTHS|QUARTERS|YEARS):\d{1,4})$`)
+	numberForm  = pattern.New(`^-?\d{1,18}(\.\d{1,18})?$`)
+	dayForm     = pattern.New(`^\d{4}-\d{2}-\d{2}$`)
+	clockForm   = pattern.New(`^\d{2}:\d{2}(:\d{2}(\.\d{3})?)?Z?$`)
+	idPrefix    = pattern.New(`^[A-Za-z0-9]{3}$`)
+	dateLiteral = pattern.New(`^(TODAY|YESTERDAY|TOMORROW|(LAST|THIS|NEXT)_(WEEK|MONTH|QUARTER|YEAR|FISCAL_QUARTER|FISCAL_YEAR)|(LAST|NEXT)_90_DAYS|(LAST|NEXT)_N_(DAYS|WEEKS|MONTHS|QUARTERS|YEARS):\d{1,4})$`)
 )

@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -111,4 +111,4 @@ func (f *field) picked(argument, word string) (string, error) {
 }
 
 // reference is a value that stands for the id of what an earlier write has made.
-var reference = regexp.MustCompile(`^@\{([A-Za-z]\w{0,39})\.id\}$`)
+var reference = pattern.New(`^@\{([A-Za-z]\w{0,39})\.id\}$`)

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
+
+	"toolvault/tools/pattern"
 )
 
 const metaRowLimit = 2000 // rows of a query without aggregation
@@ -56,8 +57,8 @@ func (m *metabase) execute(query map[string]any, parameters []metaParameter) (*m
 }
 
 var (
-	metaClause = regexp.MustCompile(`\[\[(.*?)\]\]`)
-	metaTag    = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
+	metaClause = pattern.New(`\[\[(.*?)\]\]`)
+	metaTag    = pattern.New(`\{\{\s*(\w+)\s*\}\}`)
 )
 
 // metaOptional drops the clauses in [[ ]] whose parameters have no value.

@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"toolvault/tools/pattern"
 )
 
 // metaSQLError is a query that failed, as the driver says it.
@@ -34,7 +35,7 @@ func (t *metaTable) column(name string) int {
 	return slices.IndexFunc(t.columns, func(c metaColumn) bool { return strings.EqualFold(c.name, name) })
 }
 
-var metaToken = regexp.MustCompile(`^\s*(?:('(?:[^']|'')*')|([A-Za-z_][A-Za-z0-9_]*)|(\d+)|\{\{\s*(\w+)\s*\}\}|(<=|>=|<>|!=|[^\s]))`)
+var metaToken = pattern.New(`^\s*(?:('(?:[^']|'')*')|([A-Za-z_][A-Za-z0-9_]*)|(\d+)|\{\{\s*(\w+)\s*\}\}|(<=|>=|<>|!=|[^\s]))`)
 
 // metaQuery is the small part of SQL that the double knows:
 //

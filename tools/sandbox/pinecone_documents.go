@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
+
+	"toolvault/tools/pattern"
 )
 
 // The Documents API of 2026-07, of indexes with a schema. A document is kept whole
@@ -176,7 +177,7 @@ func (ix *pineIndex) scoringWrong(by *pineScoring, of int) string {
 	return ""
 }
 
-var pineClause = regexp.MustCompile(`(?:(\w+):)?(?:"([^"]*)"|(\S+))`)
+var pineClause = pattern.New(`(?:(\w+):)?(?:"([^"]*)"|(\S+))`)
 
 // score counts the words that a document has of a query, rare or not; a phrase
 // counts whole. Vectors are compared by their angle.

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
+
+	"toolvault/tools/pattern"
 )
 
 // controlPlane is what api.pinecone.io answers about indexes.
@@ -122,7 +123,7 @@ func (p *pinecone) describeIndex(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var pineName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$`)
+var pineName = pattern.New(`^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$`)
 
 // add takes a new index, unless something is wrong with it.
 func (p *pinecone) add(w http.ResponseWriter, r *http.Request, ix *pineIndex, protection string) {

@@ -1,10 +1,10 @@
 package sandbox
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/sandbox/double"
 )
 
@@ -25,8 +25,8 @@ func (w *slackWorkspace) conversationsJoin(c *slackCall) answer {
 }
 
 var (
-	slackNameForm = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Nd}_-]+$`)
-	slackTSForm   = regexp.MustCompile(`^\d{10}\.\d{6}$`)
+	slackNameForm = pattern.New(`^[\p{Ll}\p{Lo}\p{Nd}_-]+$`)
+	slackTSForm   = pattern.New(`^\d{10}\.\d{6}$`)
 )
 
 // freeName is what is wrong with a name for a new channel; "" for nothing.

@@ -2,11 +2,12 @@ package sandbox
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // slackQuery is a search as Slack's syntax spells it.
@@ -20,7 +21,7 @@ type slackQuery struct {
 	bots          bool
 }
 
-var slackTerm = regexp.MustCompile(`"[^"]*"|\S+`)
+var slackTerm = pattern.New(`"[^"]*"|\S+`)
 
 func parseSlackQuery(text string) slackQuery {
 	var q slackQuery

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -24,7 +24,7 @@ func (s *service) profileTools() []tools.Tool {
 	}
 }
 
-var spaceForm = regexp.MustCompile(`^[A-Za-z0-9_-]{3,64}$`)
+var spaceForm = pattern.New(`^[A-Za-z0-9_-]{3,64}$`)
 
 func checkSpace(v string) error {
 	if !spaceForm.MatchString(v) {
@@ -34,7 +34,7 @@ func checkSpace(v string) error {
 }
 
 // kindForm is how the kind of an id looks: user_id, email, ios.idfa, …
-var kindForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. -]{0,63}$`)
+var kindForm = pattern.New(`^[A-Za-z][A-Za-z0-9_. -]{0,63}$`)
 
 // identifier is a person's or a company's id as Segment takes it, KIND:VALUE. What
 // has no kind is an e-mail address or else a user_id. Kinds are in lower case, and so

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
-	"regexp"
 	"strconv"
 
 	"toolvault/tools/names"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -100,7 +100,7 @@ func (t thing) called() string {
 
 // idForm is how ids of the Public API look: 22 of letters and digits, or 24 of
 // hexadecimal digits; tracking plans begin with tp_ or rs_.
-var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{20,64}$`)
+var idForm = pattern.New(`^[A-Za-z0-9_-]{20,64}$`)
 
 // find is the thing that a word means: its id or slug, its name, or a part of that.
 func (s *service) find(ctx context.Context, c *upstream.Client, what, word, path, key, list string) (names.Named, error) {

@@ -2,10 +2,10 @@ package slack
 
 import (
 	"html"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -25,9 +25,9 @@ type Section struct {
 }
 
 var (
-	attrForm    = regexp.MustCompile(`([a-zA-Z-]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)`)
-	sectionForm = regexp.MustCompile(`^[A-Za-z0-9_:.-]{3,120}$`)
-	spaces      = regexp.MustCompile(`[ \t\r\n\f]+`)
+	attrForm    = pattern.New(`([a-zA-Z-]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)`)
+	sectionForm = pattern.New(`^[A-Za-z0-9_:.-]{3,120}$`)
+	spaces      = pattern.New(`[ \t\r\n\f]+`)
 )
 
 // canvasWriter writes Markdown while tags go by.

@@ -3,11 +3,11 @@ package slack
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -78,7 +78,7 @@ func (s *service) createCanvas(ctx context.Context, c *upstream.Client, in creat
 	return out, nil
 }
 
-var teamID = regexp.MustCompile(`^T[A-Z0-9]{7,20}$`)
+var teamID = pattern.New(`^T[A-Z0-9]{7,20}$`)
 
 func (s *service) canvasLink(ctx context.Context, c *upstream.Client, id string) string {
 	who := s.self(ctx, c)
@@ -251,7 +251,7 @@ func (s *service) changeCanvas(ctx context.Context, c *upstream.Client, id strin
 	return callJSON(ctx, c, "canvases.edit", map[string]any{"canvas_id": id, "changes": []any{change}}, false, nil)
 }
 
-var sectionID = regexp.MustCompile(`^temp:[A-Za-z]:[A-Za-z0-9_-]{5,100}$`)
+var sectionID = pattern.New(`^temp:[A-Za-z]:[A-Za-z0-9_-]{5,100}$`)
 
 // canvasSection is the id of the section that has a text in it.
 func canvasSection(ctx context.Context, c *upstream.Client, id, word string) (string, error) {

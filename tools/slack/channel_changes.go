@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -61,8 +61,8 @@ func (r CreatedChannel) Text() string {
 // but no capitals, blanks or stops. A bound on the length within the expression
 // would cost megabytes: it is held beside it.
 var (
-	nameForm  = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_-]+$`)
-	notInName = regexp.MustCompile(`[^\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_]+`)
+	nameForm  = pattern.New(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_-]+$`)
+	notInName = pattern.New(`[^\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}_]+`)
 )
 
 func channelName(word string) (string, error) {

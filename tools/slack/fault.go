@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
 const maxSaid = 300 // characters of Slack's own text that a model sees
 
 var (
-	codeForm  = regexp.MustCompile(`^[a-z0-9_.-]{1,64}$`)
-	scopeForm = regexp.MustCompile(`^[a-z0-9_.:-]{1,64}$`)
+	codeForm  = pattern.New(`^[a-z0-9_.-]{1,64}$`)
+	scopeForm = pattern.New(`^[a-z0-9_.:-]{1,64}$`)
 )
 
 // readFault judges an answer: Slack says ok:false with HTTP 200, and a 5xx may

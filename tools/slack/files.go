@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -27,7 +27,7 @@ const (
 	manyFiles  = 200
 )
 
-var fileID = regexp.MustCompile(`^F[A-Z0-9]{7,20}$`)
+var fileID = pattern.New(`^F[A-Z0-9]{7,20}$`)
 
 // file is one as Slack sends it.
 type file struct {

@@ -3,11 +3,11 @@ package slack
 import (
 	"context"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -22,8 +22,8 @@ const (
 )
 
 var (
-	channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{7,20}$`)
-	userID    = regexp.MustCompile(`^[UW][A-Z0-9]{7,20}$`)
+	channelID = pattern.New(`^[CGD][A-Z0-9]{7,20}$`)
+	userID    = pattern.New(`^[UW][A-Z0-9]{7,20}$`)
 )
 
 // place is where a message goes to or comes from.

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -59,7 +59,7 @@ func (r Unreacted) Text() string {
 	return fmt.Sprintf("%s :%s: on ts %s in %s", verb, r.Emoji, r.TS, r.ChannelID)
 }
 
-var emojiForm = regexp.MustCompile(`^[\p{L}\p{M}\p{Nd}_+'.-]+(::skin-tone-[2-6])?$`)
+var emojiForm = pattern.New(`^[\p{L}\p{M}\p{Nd}_+'.-]+(::skin-tone-[2-6])?$`)
 
 // emojiName reads an emoji as people write it: thumbsup or :thumbsup:.
 func emojiName(word string) (string, error) {

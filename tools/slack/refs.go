@@ -3,10 +3,10 @@ package slack
 import (
 	"context"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -17,7 +17,7 @@ type message struct {
 	thread string // the first message of its thread, where the permalink tells; else ""
 }
 
-var linkPath = regexp.MustCompile(`^/archives/([CGD][A-Z0-9]{7,20})/p(\d{10})(\d{6})/?$`)
+var linkPath = pattern.New(`^/archives/([CGD][A-Z0-9]{7,20})/p(\d{10})(\d{6})/?$`)
 
 // permalinked reads the address of a message, as Slack's "copy link" gives it.
 func permalinked(word string) (channel, ts, thread string, ok bool) {

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -228,7 +228,7 @@ func (r Cancelled) Text() string {
 	return "Cancelled " + ScheduledMessage{r.ID, r.ChannelID, r.Channel, r.PostAt, r.Said}.line()
 }
 
-var scheduledForm = regexp.MustCompile(`^[A-Z0-9]{1,40}$`)
+var scheduledForm = pattern.New(`^[A-Z0-9]{1,40}$`)
 
 const maxScheduledPages = 5
 

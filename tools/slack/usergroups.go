@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	"toolvault/tools/names"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -167,7 +167,7 @@ func (s *service) group(ctx context.Context, c *upstream.Client, word string) (u
 	return usergroup{}, fault.New(fault.NotFound, "There is no user group %s.", upstream.Clean(word, 80))
 }
 
-var handleForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,79}$`)
+var handleForm = pattern.New(`^[a-z0-9][a-z0-9._-]{0,79}$`)
 
 func groupHandle(word string) (string, error) {
 	handle := strings.TrimPrefix(strings.TrimSpace(word), "@")

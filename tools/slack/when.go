@@ -3,19 +3,19 @@ package slack
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
 
 // Timestamps are ids: "1732460000.000100" is a message. They are never turned
 // into a float.
-var tsForm = regexp.MustCompile(`^\d{10}\.\d{6}$`)
+var tsForm = pattern.New(`^\d{10}\.\d{6}$`)
 
 // timeOf is the time of a ts in RFC 3339, UTC; "" for what is none.
 func timeOf(ts string) string {

@@ -7,20 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"toolvault/schemas/near"
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
 // Names of collections and properties, as the server takes them. Only what fits is
 // ever put into a query.
 var (
-	className    = regexp.MustCompile(`^[A-Z][A-Za-z0-9_]{0,254}$`)
-	propertyName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,230}$`)
+	className    = pattern.New(`^[A-Z][A-Za-z0-9_]{0,254}$`)
+	propertyName = pattern.New(`^[A-Za-z_][A-Za-z0-9_]{0,230}$`)
 )
 
 // collection is what calls need to know of one.

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"toolvault/tools/fault"
+	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
 
@@ -69,49 +69,49 @@ func quotation(said string) string {
 
 // saying is a text of the server that is known, and what the model is told instead.
 type saying struct {
-	form *regexp.Regexp
+	form *pattern.Pattern
 	kind fault.Kind
 	told string // $1 is what the first group of form matched, cleaned
 }
 
 var sayings = []saying{
-	{regexp.MustCompile(`this role must have the permission to .read_collections. on .\*. `), fault.NotPermitted,
+	{pattern.New(`this role must have the permission to .read_collections. on .\*. `), fault.NotPermitted,
 		"Weaviate lets this key see some collections only, and searching and counting there needs the permission read_collections on all (*). An admin has to give it to the role. weaviate_list_objects without filters and weaviate_get_object work without."},
-	{regexp.MustCompile(`has insufficient permissions to (\w+ \[\[?[^\]]{0,200}\])`), fault.NotPermitted,
+	{pattern.New(`has insufficient permissions to (\w+ \[\[?[^\]]{0,200}\])`), fault.NotPermitted,
 		"The role of this Weaviate user does not allow it: it lacks $1. An admin of the cluster has to add that permission to the role."},
-	{regexp.MustCompile(`has multi-tenancy enabled, but request was without tenant`), fault.InvalidArguments,
+	{pattern.New(`has multi-tenancy enabled, but request was without tenant`), fault.InvalidArguments,
 		"The collection keeps the objects of its tenants apart. Give tenant; weaviate_list_tenants shows them."},
-	{regexp.MustCompile(`multi-tenancy disabled, but request was with tenant|multi-tenancy is not enabled`), fault.InvalidArguments,
+	{pattern.New(`multi-tenancy disabled, but request was with tenant|multi-tenancy is not enabled`), fault.InvalidArguments,
 		"The collection has no tenants. Leave tenant out."},
-	{regexp.MustCompile(`(?:tenant not found: |shard not found: )"?([\w-]{0,64})`), fault.NotFound,
+	{pattern.New(`(?:tenant not found: |shard not found: )"?([\w-]{0,64})`), fault.NotFound,
 		"The collection has no tenant $1. weaviate_list_tenants shows them."},
-	{regexp.MustCompile(`tenant not active: '?([\w-]{0,64})`), fault.Conflict,
+	{pattern.New(`tenant not active: '?([\w-]{0,64})`), fault.Conflict,
 		"The tenant $1 is not active, so its objects cannot be reached. weaviate_set_tenants with action activate changes that."},
-	{regexp.MustCompile(`no api key found neither in request header: (X-[\w-]{1,40})`), fault.NotPermitted,
+	{pattern.New(`no api key found neither in request header: (X-[\w-]{1,40})`), fault.NotPermitted,
 		"The server has no key for the provider of the model that makes the vectors ($1). An admin has to add it to the credential in the config (openai_key, cohere_key …). weaviate_search with mode keyword works without."},
-	{regexp.MustCompile(`called without vectorizer`), fault.InvalidArguments,
+	{pattern.New(`called without vectorizer`), fault.InvalidArguments,
 		"The server makes no vectors of texts for this collection. Use mode keyword."},
-	{regexp.MustCompile(`Unknown argument "nearText"`), fault.InvalidArguments,
+	{pattern.New(`Unknown argument "nearText"`), fault.InvalidArguments,
 		"The collection's vectorizer has no search by meaning alone. Use mode hybrid with alpha 1."},
-	{regexp.MustCompile(`only stopwords provided`), fault.InvalidArguments,
+	{pattern.New(`only stopwords provided`), fault.InvalidArguments,
 		"A text to compare with has only words that are passed over (the, and, is …), or none. Give another."},
-	{regexp.MustCompile(`Nullstate must be indexed`), fault.InvalidArguments,
+	{pattern.New(`Nullstate must be indexed`), fault.InvalidArguments,
 		"The collection does not keep which properties are empty, so op empty does not work there."},
-	{regexp.MustCompile(`(?:has no vector|vector not found)`), fault.NotFound,
+	{pattern.New(`(?:has no vector|vector not found)`), fault.NotFound,
 		"There is no such object, or it has no vector. weaviate_get_object shows whether it is there."},
-	{regexp.MustCompile(`maximum results exceeded`), fault.InvalidArguments,
+	{pattern.New(`maximum results exceeded`), fault.InvalidArguments,
 		"Weaviate goes no further than 10,000 results. Narrow the filters."},
-	{regexp.MustCompile(`no module with name "?([\w-]{0,60})`), fault.InvalidArguments,
+	{pattern.New(`no module with name "?([\w-]{0,60})`), fault.InvalidArguments,
 		"The server has no vectorizer $1. weaviate_whoami lists its modules."},
-	{regexp.MustCompile(`module is not enabled`), fault.NotPermitted,
+	{pattern.New(`module is not enabled`), fault.NotPermitted,
 		"The server has no storage to offload tenants to. Use action deactivate."},
-	{regexp.MustCompile(`(?i)read-?only`), fault.NotPermitted,
+	{pattern.New(`(?i)read-?only`), fault.NotPermitted,
 		"The server takes no writes just now: it is read-only, mostly because its disk is full. The operator of the cluster has to look at it."},
-	{regexp.MustCompile(`already exists|already in use`), fault.Conflict,
+	{pattern.New(`already exists|already in use`), fault.Conflict,
 		"There is one of that name or id already."},
-	{regexp.MustCompile(`Cannot query field|Unknown (?:argument|type)|no such prop`), fault.Conflict,
+	{pattern.New(`Cannot query field|Unknown (?:argument|type)|no such prop`), fault.Conflict,
 		"The collection has changed since it was looked at. Look at it with weaviate_get_collection and try again."},
-	{regexp.MustCompile(`vectorize`), fault.UpstreamError,
+	{pattern.New(`vectorize`), fault.UpstreamError,
 		"The provider of the model that makes the vectors failed, or refused its key. weaviate_search with mode keyword works without."},
 }
 

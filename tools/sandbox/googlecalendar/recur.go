@@ -1,11 +1,12 @@
 package googlecalendar
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 const (
@@ -28,7 +29,7 @@ type rule struct {
 	days            []string // "MO", "1MO", "-1FR"
 }
 
-var byDay = regexp.MustCompile(`^[+-]?([1-9]|[1-4]\d|5[0-3])?(SU|MO|TU|WE|TH|FR|SA)$`)
+var byDay = pattern.New(`^[+-]?([1-9]|[1-4]\d|5[0-3])?(SU|MO|TU|WE|TH|FR|SA)$`)
 
 var weekdays = []string{"SU", "MO", "TU", "WE", "TH", "FR", "SA"}
 

@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/sandbox/double"
 )
 
-var ownID = regexp.MustCompile(`^[a-v0-9]{5,1000}$`)
+var ownID = pattern.New(`^[a-v0-9]{5,1000}$`)
 
 // checked holds the times, the rules and the guests of an event against what the API
 // takes.
@@ -308,8 +308,8 @@ func (s *server) move(c *call, id, of string) (answer, error) {
 }
 
 var (
-	quickDay  = regexp.MustCompile(`(?i)\b(?:on )?(\d{4}-\d{2}-\d{2}|today|tomorrow|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b`)
-	quickTime = regexp.MustCompile(`(?i)\b(?:at )?(\d{1,2})(?::(\d{2}))?\s*(am|pm)\b|\b(?:at )?(\d{1,2}):(\d{2})\b`)
+	quickDay  = pattern.New(`(?i)\b(?:on )?(\d{4}-\d{2}-\d{2}|today|tomorrow|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b`)
+	quickTime = pattern.New(`(?i)\b(?:at )?(\d{1,2})(?::(\d{2}))?\s*(am|pm)\b|\b(?:at )?(\d{1,2}):(\d{2})\b`)
 )
 
 // quickAdd reads a sentence for a day and a time, as simply as can be.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // entry is a line of a log, so long before now.
@@ -31,9 +33,9 @@ func logLines() []entry {
 }
 
 var (
-	logForm   = regexp.MustCompile("(?s)^\\s*(\\{[^{}]*\\})((?:\\s*\\|[=~]\\s*(?:\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`))*)\\s*$")
-	lineForm  = regexp.MustCompile("\\|([=~])\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)")
-	countForm = regexp.MustCompile(`(?s)^\s*(?:sum\s*\(\s*)?count_over_time\s*\((.*)\[\d+[smhd]\]\s*\)\s*\)?\s*$`)
+	logForm   = pattern.New("(?s)^\\s*(\\{[^{}]*\\})((?:\\s*\\|[=~]\\s*(?:\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`))*)\\s*$")
+	lineForm  = pattern.New("\\|([=~])\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)")
+	countForm = pattern.New(`(?s)^\s*(?:sum\s*\(\s*)?count_over_time\s*\((.*)\[\d+[smhd]\]\s*\)\s*\)?\s*$`)
 )
 
 // refuseLog is how Loki refuses: with a plain text.

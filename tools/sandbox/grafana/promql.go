@@ -3,11 +3,12 @@ package grafana
 import (
 	"math"
 	"net/http"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // metric is a series: a value at every moment.
@@ -123,8 +124,8 @@ type evaluated struct {
 }
 
 var (
-	aggregate = regexp.MustCompile(`(?s)^\s*(sum|avg|max|min|count)\s*(?:by\s*\(([^()]*)\))?\s*\((.*)\)\s*$`)
-	rateForm  = regexp.MustCompile(`(?s)^\s*(rate|increase)\s*\((.*)\[(\d+)([smh])\]\s*\)\s*$`)
+	aggregate = pattern.New(`(?s)^\s*(sum|avg|max|min|count)\s*(?:by\s*\(([^()]*)\))?\s*\((.*)\)\s*$`)
+	rateForm  = pattern.New(`(?s)^\s*(rate|increase)\s*\((.*)\[(\d+)([smh])\]\s*\)\s*$`)
 )
 
 // evaluate is as much of PromQL as the seeds need: a selector, rate and increase of

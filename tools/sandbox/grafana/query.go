@@ -3,11 +3,12 @@ package grafana
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // dsQuery is POST /api/ds/query: every query by itself, 207 where some failed, 400
@@ -92,8 +93,8 @@ func (g *grafana) ask(s source, q map[string]any) (columns []string, rows [][]an
 }
 
 var (
-	selectForm = regexp.MustCompile(`(?is)^\s*select\s+(.+?)\s+from\s+([a-z_]+)(?:\s+where\s+([a-z_]+)\s*=\s*('[^']*'|\d+))?(?:\s+limit\s+(\d+))?\s*;?\s*$`)
-	updateForm = regexp.MustCompile(`(?is)^\s*update\s+([a-z_]+)\s+set\s+([a-z_]+)\s*=\s*(?:([a-z_]+)\s*\+\s*(\d+)|('[^']*'|\d+))(?:\s+where\s+([a-z_]+)\s*=\s*('[^']*'|\d+))?\s*;?\s*$`)
+	selectForm = pattern.New(`(?is)^\s*select\s+(.+?)\s+from\s+([a-z_]+)(?:\s+where\s+([a-z_]+)\s*=\s*('[^']*'|\d+))?(?:\s+limit\s+(\d+))?\s*;?\s*$`)
+	updateForm = pattern.New(`(?is)^\s*update\s+([a-z_]+)\s+set\s+([a-z_]+)\s*=\s*(?:([a-z_]+)\s*\+\s*(\d+)|('[^']*'|\d+))(?:\s+where\s+([a-z_]+)\s*=\s*('[^']*'|\d+))?\s*;?\s*$`)
 )
 
 // sql is as much of SQL as one table needs: select and update. Grafana hands on

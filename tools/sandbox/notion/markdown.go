@@ -2,8 +2,9 @@ package notion
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"toolvault/tools/pattern"
 )
 
 // Notion-flavored Markdown, v2: blocks are divided by blank lines, but for the items
@@ -11,12 +12,12 @@ import (
 // block with every line.
 
 var (
-	fence   = regexp.MustCompile("^(```+|~~~+)\\s*([^`]*)$")
-	item    = regexp.MustCompile(`^([-*+]|\d+[.)])\s+(?:\[([ xX])\]\s+)?(.*)$`)
-	heading = regexp.MustCompile(`^(#{1,6})\s+(.*)$`)
-	leads   = regexp.MustCompile(`^<(page|database) url="https://www\.notion\.so/([0-9a-f]{32})"[^>]*>(.*)</(?:page|database)>$`)
-	lost    = regexp.MustCompile(`^<unknown url="[^"#]*#([0-9a-f]{32})"[^>]*/>$`)
-	markup  = regexp.MustCompile("\\*\\*|~~|`|\\\\|\\[([^\\]]*)\\]\\([^)]*\\)")
+	fence   = pattern.New("^(```+|~~~+)\\s*([^`]*)$")
+	item    = pattern.New(`^([-*+]|\d+[.)])\s+(?:\[([ xX])\]\s+)?(.*)$`)
+	heading = pattern.New(`^(#{1,6})\s+(.*)$`)
+	leads   = pattern.New(`^<(page|database) url="https://www\.notion\.so/([0-9a-f]{32})"[^>]*>(.*)</(?:page|database)>$`)
+	lost    = pattern.New(`^<unknown url="[^"#]*#([0-9a-f]{32})"[^>]*/>$`)
+	markup  = pattern.New("\\*\\*|~~|`|\\\\|\\[([^\\]]*)\\]\\([^)]*\\)")
 )
 
 // plain is a line without its Markdown.

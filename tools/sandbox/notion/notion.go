@@ -11,12 +11,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/sandbox/double"
 	"toolvault/vault"
 )
@@ -187,7 +187,7 @@ func (w *workspace) route(method, path string) (h handler, id, needs string, ok 
 	return found.h, id, found.needs, ok
 }
 
-var idForm = regexp.MustCompile(`^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
+var idForm = pattern.New(`^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
 
 func (w *workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()

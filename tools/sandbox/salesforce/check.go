@@ -3,10 +3,11 @@ package salesforce
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // checked reads the fields of a write, as far as they can be checked one by one.
@@ -44,7 +45,7 @@ func (o *org) checked(ob *object, body json.RawMessage) (map[string]any, *fault)
 }
 
 var (
-	dateForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+	dateForm = pattern.New(`^\d{4}-\d{2}-\d{2}$`)
 	instants = []string{time.RFC3339Nano, stampForm, "2006-01-02T15:04:05.000-0700"}
 )
 

@@ -6,9 +6,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"toolvault/tools/pattern"
 )
 
 const (
@@ -136,8 +137,8 @@ type part struct {
 }
 
 var (
-	referenceForm = regexp.MustCompile(`@\{([A-Za-z]\w*)((?:\.\w+|\[\d+\])*)\}`)
-	referenceID   = regexp.MustCompile(`^[A-Za-z]\w*$`)
+	referenceForm = pattern.New(`@\{([A-Za-z]\w*)((?:\.\w+|\[\d+\])*)\}`)
+	referenceID   = pattern.New(`^[A-Za-z]\w*$`)
 )
 
 // composite makes several requests one after the other, later ones with what came of

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // record is one of an object's: texts, numbers (float64) and truths by field. What
@@ -267,4 +268,4 @@ func (o *org) upsert(q request, ob *object, name, value string) (int, any, *faul
 	return 201, answer{"id": r.id, "success": true, "errors": []any{}, "created": true}, nil
 }
 
-var emailForm = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+var emailForm = pattern.New(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)

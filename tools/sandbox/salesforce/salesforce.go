@@ -12,11 +12,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
+	"toolvault/tools/pattern"
 	"toolvault/tools/sandbox/double"
 )
 
@@ -153,7 +153,7 @@ type request struct {
 	body         json.RawMessage
 }
 
-var apiPath = regexp.MustCompile(`^/services/data/v(\d{2})\.0(/.*)?$`)
+var apiPath = pattern.New(`^/services/data/v(\d{2})\.0(/.*)?$`)
 
 // route finds what is asked for.
 func (o *org) route(q request) (int, any) {

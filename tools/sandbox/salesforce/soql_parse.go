@@ -2,10 +2,11 @@ package salesforce
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"toolvault/tools/pattern"
 )
 
 // Query is SOQL that was understood.
@@ -48,8 +49,8 @@ type Literal struct {
 }
 
 var (
-	pathForm  = regexp.MustCompile(`^[A-Za-z]\w*(\.[A-Za-z]\w*)*$`)
-	daysForm  = regexp.MustCompile(`^(?i)(TODAY|YESTERDAY|TOMORROW|THIS_MONTH|LAST_MONTH|THIS_YEAR|THIS_WEEK|LAST_WEEK|LAST_N_DAYS:\d{1,4})$`)
+	pathForm  = pattern.New(`^[A-Za-z]\w*(\.[A-Za-z]\w*)*$`)
+	daysForm  = pattern.New(`^(?i)(TODAY|YESTERDAY|TOMORROW|THIS_MONTH|LAST_MONTH|THIS_YEAR|THIS_WEEK|LAST_WEEK|LAST_N_DAYS:\d{1,4})$`)
 	functions = []string{"COUNT", "SUM", "AVG", "MIN", "MAX", "COUNT_DISTINCT"}
 	reserved  = []string{"FROM", "WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "AND", "OR", "NOT", "IN", "LIKE", "SELECT", "FOR", "HAVING", "BY", "ASC", "DESC", "NULLS", "WITH", "INCLUDES", "EXCLUDES", "ALL", "USING", "UPDATE"}
 )

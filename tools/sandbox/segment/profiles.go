@@ -7,11 +7,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // profile is what is known of a person or a company.
@@ -81,7 +82,7 @@ func profileError(w http.ResponseWriter, status int, code, format string, args .
 
 // plainID is an identifier in a path that Segment can read: percent-encoded but for
 // what needs no encoding. To any other it answers 500.
-var plainID = regexp.MustCompile(`^(?:[A-Za-z0-9._~:-]|%[0-9A-Fa-f]{2})+$`)
+var plainID = pattern.New(`^(?:[A-Za-z0-9._~:-]|%[0-9A-Fa-f]{2})+$`)
 
 // profile is the Profile API.
 func (s *segment) profile(in *region, w http.ResponseWriter, r *http.Request, path string) {

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"toolvault/tools/pattern"
 )
 
 // class is a collection, in the wire's form, and what is in it.
@@ -58,9 +59,9 @@ type property struct {
 }
 
 var (
-	classForm    = regexp.MustCompile(`^[A-Z][_0-9A-Za-z]{0,254}$`)
-	propertyForm = regexp.MustCompile(`^[_A-Za-z][_0-9A-Za-z]{0,230}$`)
-	tenantForm   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	classForm    = pattern.New(`^[A-Z][_0-9A-Za-z]{0,254}$`)
+	propertyForm = pattern.New(`^[_A-Za-z][_0-9A-Za-z]{0,230}$`)
+	tenantForm   = pattern.New(`^[A-Za-z0-9_-]{1,64}$`)
 )
 
 var primitives = []string{"text", "int", "number", "boolean", "date", "uuid", "object", "geoCoordinates", "phoneNumber", "blob"}
