@@ -15,6 +15,7 @@ type Index struct {
 	tools    []entry
 	names    words            // of tools
 	sizes    []int            // how many tools a service has
+	called   map[int32]called // the services that a term names
 	terms    map[string]int32 // a stem, and its place in postings
 	postings [][]posting
 	lexicon  *lexicon
@@ -47,6 +48,7 @@ func New(all []schemas.Tool) *Index {
 		b.add(t)
 	}
 	b.weigh()
+	b.nameServices()
 	b.learn()
 	return b.x
 }
@@ -157,8 +159,13 @@ func (b *builder) learn() {
 	for said, meant := range x.lexicon.means {
 		variants := []variant{}
 		for _, m := range meant {
-			if term, ok := x.terms[m.stem]; ok {
-				variants = append(variants, variant{term, m.weight})
+			term, ok := x.terms[m.stem]
+			service := anywhere
+			if m.service != "" && ok {
+				service, ok = b.services[m.service]
+			}
+			if ok {
+				variants = append(variants, variant{term, service, m.weight})
 			}
 		}
 		x.means[said] = variants

@@ -27,9 +27,11 @@ type words map[string]bool
 // gap is a phrase with a gap: "let … know".
 type gap struct{ last, key string }
 
+// meant is a meaning, in any service or in one.
 type meant struct {
-	stem   string
-	weight float64
+	service string // "" is any
+	stem    string
+	weight  float64
 }
 
 // What a meaning is worth beside the word itself.
@@ -96,7 +98,8 @@ func (l *lexicon) line(section, line string) {
 // inQuestions stands before a key of means that holds in a question only.
 const inQuestions = "?"
 
-// meaning reads "what, people say > what tools say ~ what they may say".
+// meaning reads "what, people say > what tools say ~ what they may say". A word of
+// tools may be what those of one service say: "hubspot:object".
 func (l *lexicon) meaning(line, mark string) {
 	i := len(line)
 	for _, arrow := range [...]string{" > ", " ~ "} {
@@ -113,7 +116,11 @@ func (l *lexicon) meaning(line, mark string) {
 		case "~":
 			weight = loose
 		default:
-			to = append(to, meant{l.stem(w), weight})
+			service, word, ok := strings.Cut(w, ":")
+			if !ok {
+				service, word = "", w
+			}
+			to = append(to, meant{service, l.stem(word), weight})
 		}
 	}
 	for said := range strings.SplitSeq(line[:i], ",") {

@@ -15,10 +15,19 @@ type want struct {
 	weight   float64
 }
 
+// variant is a term that a word may mean, in any service or in one: a contact is an
+// object in HubSpot, and none in a vector database.
 type variant struct {
-	term   int32
-	weight float64
+	term    int32
+	service int32
+	weight  float64
 }
+
+// anywhere is in place of a service if a variant is meant in all.
+const anywhere int32 = -1
+
+// in reports whether a variant is meant in a service.
+func (v variant) in(service int32) bool { return v.service == anywhere || v.service == service }
 
 // What a word counts: a verb fits many tools ("list" dozens, "products" few), some
 // words say little, and some had to be mended.
@@ -85,10 +94,10 @@ func (x *Index) wordVariants(t token, i intent) []variant {
 	}
 	out := make([]variant, 0, 1+len(meant))
 	if known {
-		out = append(out, variant{term, factor})
+		out = append(out, variant{term, anywhere, factor})
 	}
 	for _, v := range meant {
-		out = append(out, variant{v.term, factor * v.weight})
+		out = append(out, variant{v.term, v.service, factor * v.weight})
 	}
 	return out
 }
@@ -124,20 +133,23 @@ func onceEach(wants []want) {
 		want   int
 		weight float64
 	}
-	owners := map[int32]owner{}
+	type where struct{ term, service int32 }
+	owners := map[where]owner{}
 	for i, w := range wants {
 		for _, v := range w.variants {
-			if weight := w.weight * v.weight; weight > owners[v.term].weight {
-				owners[v.term] = owner{i, weight}
+			at := where{v.term, v.service}
+			if weight := w.weight * v.weight; weight > owners[at].weight {
+				owners[at] = owner{i, weight}
 			}
 		}
 	}
 	for i := range wants {
 		kept := make([]variant, 0, len(wants[i].variants))
 		for _, v := range wants[i].variants {
-			if o := owners[v.term]; o.want == i && o.weight == wants[i].weight*v.weight {
+			at := where{v.term, v.service}
+			if o := owners[at]; o.want == i && o.weight == wants[i].weight*v.weight {
 				kept = append(kept, v)
-				delete(owners, v.term)
+				delete(owners, at)
 			}
 		}
 		wants[i].variants = kept

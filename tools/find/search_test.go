@@ -174,6 +174,43 @@ func TestServiceOfAWord(t *testing.T) {
 	}
 }
 
+// A request that names a service is one for its tools, whatever else is said. What
+// is quoted names little, and a word that other services have too names none.
+func TestNamedService(t *testing.T) {
+	x := find.New([]schemas.Tool{
+		tool("alpha_list_owners", "List the owners of all boxes", "owners of boxes, box owners", true),
+		tool("beta_crates", "Crates", "", true),
+		tool("gamma_list_alphabets", "List alphabets", "beta letters", true),
+		tool("delta_owners", "Owners", "", true),
+	})
+	for query, want := range map[string]string{
+		"list the owners of boxes":           "alpha_list_owners",
+		"list the owners of boxes in delta":  "delta_owners",
+		"delta: list the owners of boxes":    "delta_owners",
+		`list the owners of "delta" boxes`:   "alpha_list_owners",
+		"the owners of boxes, list the beta": "alpha_list_owners",
+	} {
+		if got := names(x.Search(query, 1, nil)); len(got) != 1 || got[0] != want {
+			t.Errorf("%q finds %v, want %s", query, got, want)
+		}
+	}
+}
+
+// What one service calls something is no word for it in another.
+func TestMeaningOfAService(t *testing.T) {
+	x := find.New([]schemas.Tool{
+		tool("hubspot_list_objects", "List objects", "", true),
+		tool("weaviate_list_objects", "List objects", "", true),
+		tool("weaviate_boxes", "Boxes", "", true),
+	})
+	if got := names(x.Search("companies", 3, nil)); !slices.Equal(got, []string{"hubspot_list_objects"}) {
+		t.Errorf("companies are %v", got)
+	}
+	if got := names(x.Search("objects", 3, nil)); len(got) < 2 || !slices.Contains(got[:2], "weaviate_list_objects") {
+		t.Errorf("objects are %v", got)
+	}
+}
+
 // The intent of a request decides between tools that fit equally well.
 func TestIntent(t *testing.T) {
 	x := find.New([]schemas.Tool{

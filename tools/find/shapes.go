@@ -1,6 +1,9 @@
 package find
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // A shape is what a word of a request looks like, where that says more than its
 // letters: lexicon.txt says what each means.
@@ -11,6 +14,7 @@ const (
 	shapePermalink = "<permalink>"  // a link to a message
 	shapeLink      = "<link>"       // any other link
 	shapeHost      = "<host>"       // example.com
+	shapeIP        = "<ip>"         // 203.0.113.7
 	shapeFile      = "<file>"       // report.pdf
 	shapeEmoji     = "<emoji>"      // :tada:
 	shapeID        = "<id>"         // faq-17
@@ -18,12 +22,15 @@ const (
 	shapeTime      = "<time>"       // 17:00, 9am
 	shapeMany      = "<many>"       // 60 contacts, twelve companies
 	shapeAnyOf     = "<any of>"     // which channels, any alerts
+	shapeMeasured  = "<measured>"   // above 10k, under 500
 	shapeNumbered  = "<numbered>"   // ticket 4711
+	shapeUserID    = "<user id>"    // usr_2041
 	shapePersonID  = "<person id>"  // U02ABC345
 	shapeChannelID = "<channel id>" // C02ABC345
 	shapeAsked     = "<asked>"      // there is a channel or a handle in a question
 	shapeTold      = "<told>"       // or in another request
 	shapeSQL       = "<sql>"        // SELECT … FROM
+	shapeSOQL      = "<soql>"       // the same, and SOQL is named
 )
 
 // shapeOf tells the shape of a word between spaces, in lower case; "" is none.
@@ -53,6 +60,9 @@ func shapeOf(w string) string {
 		}
 		return ""
 	}
+	if address, err := netip.ParseAddr(w); err == nil && address.Zone() == "" {
+		return shapeIP
+	}
 	if i := strings.LastIndexByte(w, '.'); i > 0 {
 		switch w[i+1:] {
 		case "pdf", "txt", "csv", "log", "md", "json", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "png", "jpg", "jpeg", "gif", "zip", "yaml", "yml", "html", "xml":
@@ -67,6 +77,9 @@ func shapeOf(w string) string {
 	}
 	switch {
 	case isID(w):
+		if strings.HasPrefix(w, "usr") || strings.HasPrefix(w, "user") {
+			return shapeUserID
+		}
 		return shapeID
 	case isSlackID(w, "uw"):
 		return shapePersonID
@@ -155,6 +168,8 @@ func shapeOfTwo(earlier, before, word string) string {
 	switch {
 	case isMany(before, word) && !measures(earlier):
 		return shapeMany
+	case isMeasured(before, word):
+		return shapeMeasured
 	case isAnyOf(before, word):
 		return shapeAnyOf
 	case isNumber(word) && len(before) > 3 && isLetter(before[0]):
@@ -182,6 +197,16 @@ func measures(w string) bool {
 	switch w {
 	case "than", "over", "above", "below", "under", "least", "most", "last", "first", "top", "in", "within", "next", "past":
 		return true
+	}
+	return false
+}
+
+// isMeasured reports whether two words say how much something has at least or at
+// most: "above 10k", "under 500".
+func isMeasured(bound, amount string) bool {
+	switch bound {
+	case "above", "below", "over", "under", "exceeding":
+		return isNumber(amount[:1])
 	}
 	return false
 }

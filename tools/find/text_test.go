@@ -3,6 +3,8 @@ package find
 import (
 	"slices"
 	"testing"
+
+	"toolvault/schemas"
 )
 
 func TestStem(t *testing.T) {
@@ -82,6 +84,8 @@ func TestShapes(t *testing.T) {
 		"https://acme.slack.com/archives/c024be91l/p1700000000123456": shapePermalink,
 		"https://example.com/x": shapeLink,
 		"report.pdf":            shapeFile, "e.g.": "", "v1.2": "", "example.com": shapeHost, "e.g": "", "a.b/c.d": "",
+		"203.0.113.7": shapeIP, "2001:db8::7,": shapeIP, "203.0.113": "", "fe80::1%eth0": "",
+		"usr_2041": shapeUserID, "user-7": shapeUserID, "faq-17": shapeID, "usr": "",
 		"1700000000.123456": shapeStamp, "1700000000.12345x": "",
 		"": "", "a": "",
 	} {
@@ -93,6 +97,7 @@ func TestShapes(t *testing.T) {
 		{"", "60", "contacts"}: shapeMany, {"of", "twelve", "companies"}: shapeMany, {"", "1", "contacts"}: "", {"", "the", "contacts"}: "",
 		{"than", "500", "employees"}: "", {"last", "20", "messages"}: "",
 		{"", "which", "channels"}: shapeAnyOf, {"", "any", "alerts"}: shapeAnyOf, {"", "which", "channel"}: "", {"", "the", "channels"}: "",
+		{"", "above", "10k"}: shapeMeasured, {"", "under", "500"}: shapeMeasured, {"", "above", "all"}: "", {"", "above", "3"}: shapeMeasured,
 		{"", "ticket", "4711"}: shapeNumbered, {"", "", "4711"}: "", {"", "20", "4711"}: "",
 	} {
 		if got := shapeOfTwo(words[0], words[1], words[2]); got != want {
@@ -142,12 +147,43 @@ func TestSpoken(t *testing.T) {
 // A term counts for one word of a request, the one that means it most.
 func TestOnceEach(t *testing.T) {
 	wants := []want{
-		{[]variant{{1, 0.4}, {2, 1}}, 1},
-		{[]variant{{1, 0.75}, {2, 1}, {1, 0.4}, {3, 0.5}, {3, 0.5}}, 0.9},
+		{[]variant{{1, anywhere, 0.4}, {2, anywhere, 1}, {4, 7, 0.4}}, 1},
+		{[]variant{{1, anywhere, 0.75}, {2, anywhere, 1}, {1, anywhere, 0.4}, {3, anywhere, 0.5}, {3, anywhere, 0.5}, {4, 8, 0.75}}, 0.9},
 	}
 	onceEach(wants)
-	if !slices.Equal(wants[0].variants, []variant{{2, 1}}) || !slices.Equal(wants[1].variants, []variant{{1, 0.75}, {3, 0.5}}) {
+	if !slices.Equal(wants[0].variants, []variant{{2, anywhere, 1}, {4, 7, 0.4}}) ||
+		!slices.Equal(wants[1].variants, []variant{{1, anywhere, 0.75}, {3, anywhere, 0.5}, {4, 8, 0.75}}) {
 		t.Errorf("left %v", wants)
+	}
+}
+
+// What one service calls something is what one of its tools says.
+func TestLexiconOfServices(t *testing.T) {
+	all, err := schemas.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, x := readLexicon(), New(all)
+	service := map[string]int32{}
+	for _, tool := range all {
+		i := slices.IndexFunc(x.tools, func(e entry) bool { return e.name == tool.Name })
+		service[tool.Service] = x.tools[i].service
+	}
+	for said, to := range l.means {
+		for _, m := range to {
+			if m.service == "" {
+				continue
+			}
+			has := func(p posting) bool { return x.tools[p.tool].service == service[m.service] }
+			if term, ok := x.terms[m.stem]; !ok || l.services[m.service] == "" || !slices.ContainsFunc(x.postings[term], has) {
+				t.Errorf("%q means %s:%s, which no tool says", said, m.service, m.stem)
+			}
+		}
+	}
+	for _, tool := range all {
+		if l.services[tool.Service] == "" {
+			t.Errorf("%s: the lexicon does not say what people call it", tool.Service)
+		}
 	}
 }
 
@@ -162,7 +198,7 @@ func TestLexicon(t *testing.T) {
 			t.Errorf("%q means nothing", said)
 		}
 	}
-	for _, shape := range []string{shapeChannel, shapeHandle, shapeEmail, shapePermalink, shapeLink, shapeFile, shapeEmoji, shapeStamp, shapeSQL, shapeID, shapeTime, shapeNumbered, shapePersonID, shapeChannelID, shapeHost, shapeAsked, shapeTold, shapeMany, shapeAnyOf} {
+	for _, shape := range []string{shapeChannel, shapeHandle, shapeEmail, shapePermalink, shapeLink, shapeFile, shapeEmoji, shapeStamp, shapeSQL, shapeID, shapeTime, shapeNumbered, shapePersonID, shapeChannelID, shapeHost, shapeAsked, shapeTold, shapeMany, shapeAnyOf, shapeIP, shapeUserID, shapeMeasured, shapeSOQL} {
 		if len(l.means[shape]) == 0 {
 			t.Errorf("the shape %s means nothing", shape)
 		}

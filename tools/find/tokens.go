@@ -63,7 +63,11 @@ func (l *lexicon) tokenise(query string) []token {
 		for i := range tokens {
 			tokens[i].weight *= sqlWeight
 		}
-		tokens = append(tokens, token{stem: shapeSQL, weight: 3})
+		shape := shapeSQL
+		if strings.Contains(strings.ToLower(query), "soql") {
+			shape = shapeSOQL // Salesforce's, and no database's
+		}
+		tokens = append(tokens, token{stem: shape, weight: 3})
 	}
 	return tokens
 }

@@ -113,3 +113,33 @@ func frequency(counts *[fields]int, length, total [fields]int, docs int) (is, me
 func rarity(have, n int) float64 {
 	return math.Log(1 + (float64(n-have)+0.5)/(float64(have)+0.5))
 }
+
+// called are the services that a term names. It is not sure if tools of another
+// service have the term in what says what they are: a list of contacts is a
+// segment too.
+type called struct {
+	services []bool
+	sure     bool
+}
+
+// nameServices finds the terms that name services.
+func (b *builder) nameServices() {
+	b.x.called = map[int32]called{}
+	for i, d := range b.docs {
+		for term, counts := range d.counts {
+			if counts[inService] > 0 {
+				if _, ok := b.x.called[term]; !ok {
+					b.x.called[term] = called{make([]bool, len(b.x.sizes)), true}
+				}
+				b.x.called[term].services[b.x.tools[i].service] = true
+			}
+		}
+	}
+	for i, d := range b.docs {
+		for term, counts := range d.counts {
+			if n, ok := b.x.called[term]; ok && !n.services[b.x.tools[i].service] && counts[inName]+counts[inTitle]+counts[inWords] > 0 {
+				b.x.called[term] = called{n.services, false}
+			}
+		}
+	}
+}

@@ -37,12 +37,17 @@ func TestTheDocsNameTheToolsThatARuleIsNotAbout(t *testing.T) {
 	harmless := strings.Fields(`slack_whoami slack_get_user slack_search_users slack_search_emojis
 		slack_list_usergroups slack_create_usergroup slack_update_usergroup
 		hubspot_whoami hubspot_list_object_types hubspot_list_owners
-		pinecone_embed pinecone_rerank pinecone_list_models`)
+		pinecone_embed pinecone_rerank pinecone_list_models
+		salesforce_whoami salesforce_list_objects notion_whoami notion_list_users weaviate_whoami
+		google_calendar_whoami google_calendar_list_calendars grafana_whoami grafana_list_datasources`)
 	all, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	about := map[string]string{"slack": "channel", "hubspot": "object_type", "pinecone": "index"}
+	about := map[string]string{
+		"slack": "channel", "hubspot": "object_type", "pinecone": "index", "salesforce": "object", "notion": "page",
+		"weaviate": "collection", "google_calendar": "calendar", "grafana": "dashboard",
+	}
 	for _, s := range all {
 		argument := about[s.Service]
 		if argument == "" || slices.Contains(s.Properties(), argument) || slices.Contains(harmless, s.Name) {
