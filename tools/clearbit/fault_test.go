@@ -149,9 +149,3 @@ func TestAPublishableKeyIsNotSent(t *testing.T) {
 		}
 	}
 }
-
-// resolved is a credential of the vault, as a call has it.
-type resolved struct{ *vault.Credential }
-
-func (resolved) Renew(context.Context) (bool, error) { return false, nil }
-func (resolved) Key() string                         { return "clearbit/a" }

@@ -1,7 +1,6 @@
 package weaviate
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -90,13 +89,6 @@ func TestOIDCClientCredentials(t *testing.T) {
 		t.Errorf("the provider's key was sent as %q", providers)
 	}
 }
-
-// resolved is a credential of the vault, without renewal.
-type resolved struct{ *vault.Credential }
-
-func (r resolved) Key() string { return r.ID }
-
-func (r resolved) Renew(context.Context) (bool, error) { return false, nil }
 
 // Each type of credential can bring the keys of providers, and none a place to send
 // them to.
