@@ -79,12 +79,13 @@ func listRow(name string, l listSize) string {
 func (p page) lists() string {
 	var b strings.Builder
 	b.WriteString("| server | tools | bytes of the list | read | about tokens |\n| --- | --: | --: | --: | --: |\n")
-	b.WriteString(listRow("**toolvault**, these four services", p.ours[""]))
-	for _, mode := range []string{"--toolsets slack", "--toolsets hubspot", "--toolsets pinecone", "--toolsets metabase", "--discovery"} {
+	for _, mode := range []string{"--toolsets slack", "--toolsets hubspot", "--toolsets pinecone", "--toolsets metabase"} {
 		b.WriteString(listRow("**toolvault** `"+mode+"`", p.ours[mode]))
 	}
-	b.WriteString(listRow("**toolvault**, all services", p.ours[everything]))
-	b.WriteString(listRow("**toolvault** `--discovery`, all services", p.ours[everything+" --discovery"]))
+	b.WriteString(listRow("**toolvault**, all four of these", p.ours[""]))
+	b.WriteString(listRow("**toolvault** `--discovery`, all four", p.ours["--discovery"]))
+	b.WriteString(listRow("**toolvault**, all eleven services", p.ours[everything]))
+	b.WriteString(listRow("**toolvault** `--discovery`, all eleven services", p.ours[everything+" --discovery"]))
 	var together listSize
 	for _, name := range []string{hosted, vendorHubSpot, vendorPinecone, vendorMetabase, essential, rival} {
 		l := p.record.Lists[name]
@@ -183,9 +184,9 @@ func (p page) conversations() string {
 	}
 	services := len(p.groups())
 	allServers = oneServer
-	row("**toolvault**, these four services", reads(p.ours[""]), n, ours)
+	row("**toolvault**, all four", reads(p.ours[""]), n, ours)
 	row("**toolvault** `--toolsets`, the service of the task", oneSet/services, n, ours)
-	row("**toolvault** `--discovery`, these four services", reads(p.ours["--discovery"]), n, discovered)
+	row("**toolvault** `--discovery`, all four", reads(p.ours["--discovery"]), n, discovered)
 	row("theirs, all four servers", allServers, n, theirs)
 	row("theirs, the server of the task", oneServer/services, n, theirs)
 	return b.String()

@@ -26,7 +26,7 @@ func email(text string) (string, error) {
 	s = strings.TrimPrefix(s, "mailto:")
 	local, host, ok := strings.Cut(s, "@")
 	if !ok || !localPart.MatchString(local) || strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") || !isDomain(host) {
-		return "", invalid("email has to be one address, such as dana@example.com. Nothing was sent.")
+		return "", fault.Wrong("email has to be one address, such as dana@example.com. Nothing was sent.")
 	}
 	return s, nil
 }
@@ -52,7 +52,7 @@ func domain(text string) (string, error) {
 		s = rest
 	}
 	if !isDomain(s) {
-		return "", invalid("domain has to be a company's domain, such as example.com; a name with other letters in its ASCII form (xn--…). Nothing was sent. Its name alone: clearbit_find_domain.")
+		return "", fault.Wrong("domain has to be a company's domain, such as example.com; a name with other letters in its ASCII form (xn--…). Nothing was sent. Its name alone: clearbit_find_domain.")
 	}
 	return s, nil
 }
@@ -87,23 +87,17 @@ var nobody = []netip.Prefix{
 func ip(text string) (string, error) {
 	a, err := netip.ParseAddr(strings.TrimSpace(text))
 	if err != nil || a.Zone() != "" {
-		return "", invalid("ip has to be one IPv4 address, such as 203.0.113.7, without a port. Nothing was sent.")
+		return "", fault.Wrong("ip has to be one IPv4 address, such as 203.0.113.7, without a port. Nothing was sent.")
 	}
 	if a = a.Unmap(); !a.Is4() {
-		return "", invalid("Clearbit Reveal takes IPv4 addresses only, and this is an IPv6 address. Nothing was sent.")
+		return "", fault.Wrong("Clearbit Reveal takes IPv4 addresses only, and this is an IPv6 address. Nothing was sent.")
 	}
 	private := a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast()
 	for _, p := range nobody {
 		private = private || p.Contains(a)
 	}
 	if private {
-		return "", invalid("%s is not a public address, so it is of no company's network. Nothing was sent. Use the address that the visitor came from, as the outermost proxy saw it.", a)
+		return "", fault.Wrong("%s is not a public address, so it is of no company's network. Nothing was sent. Use the address that the visitor came from, as the outermost proxy saw it.", a)
 	}
 	return a.String(), nil
-}
-
-func invalid(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
 }

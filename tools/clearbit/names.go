@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -44,7 +45,7 @@ func (f FoundDomain) Text() string {
 func (s *service) findDomain(ctx context.Context, c *upstream.Client, in findIn) (FoundDomain, error) {
 	asked := strings.Join(strings.Fields(in.Name), " ")
 	if asked == "" {
-		return FoundDomain{}, invalid("name is empty. Nothing was sent.")
+		return FoundDomain{}, fault.Wrong("name is empty. Nothing was sent.")
 	}
 	var m struct{ Name, Domain string }
 	out := FoundDomain{Name: upstream.Clean(asked, maxName)}
@@ -94,7 +95,7 @@ func (s Suggestions) Text() string {
 func (s *service) suggest(ctx context.Context, c *upstream.Client, in suggestIn) (Suggestions, error) {
 	asked := strings.Join(strings.Fields(in.Query), " ")
 	if asked == "" {
-		return Suggestions{}, invalid("query is empty. Nothing was sent.")
+		return Suggestions{}, fault.Wrong("query is empty. Nothing was sent.")
 	}
 	var all []struct{ Name, Domain string }
 	err := c.Do(ctx, upstream.Request{API: autocomplete, Path: "/v1/companies/suggest", Query: url.Values{"query": {asked}}, Read: true, Bare: true}, &all)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -54,9 +55,9 @@ func (d deleteRequest) space() string { return d.Namespace }
 func (s *service) deleteRecords(ctx context.Context, c *upstream.Client, in deleteRecordsIn) (DeletedRecords, error) {
 	switch {
 	case len(in.IDs) == 0 && len(in.Filter) == 0:
-		return DeletedRecords{}, invalid("Give ids, or a filter that is not empty. To delete everything in a namespace use pinecone_delete_namespace. Nothing was deleted.")
+		return DeletedRecords{}, fault.Wrong("Give ids, or a filter that is not empty. To delete everything in a namespace use pinecone_delete_namespace. Nothing was deleted.")
 	case len(in.IDs) > 0 && len(in.Filter) > 0:
-		return DeletedRecords{}, invalid("Give ids or filter, not both. Nothing was deleted.")
+		return DeletedRecords{}, fault.Wrong("Give ids or filter, not both. Nothing was deleted.")
 	}
 	t, err := s.target(ctx, c, in.Index, in.Namespace)
 	if err != nil {

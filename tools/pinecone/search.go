@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -129,7 +130,7 @@ func (s *service) searchRecords(ctx context.Context, c *upstream.Client, in sear
 		case t.kind != integrated:
 			return t.noModel()
 		case len(in.Terms) > 0 && t.vector == "dense":
-			return invalid("terms works on sparse indexes only, and %s is dense. Leave terms out; a field with exact values can be filtered.", t.name)
+			return fault.Wrong("terms works on sparse indexes only, and %s is dense. Leave terms out; a field with exact values can be filtered.", t.name)
 		}
 		return nil
 	})

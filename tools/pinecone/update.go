@@ -60,12 +60,6 @@ func (u Updated) Text() string {
 	return s + "."
 }
 
-func invalid(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
-}
-
 func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updateRecordIn) (Updated, error) {
 	out := Updated{Index: in.Index, Namespace: in.Namespace, ID: upstream.Clean(in.ID, 512)}
 	for name := range in.Set {
@@ -79,7 +73,7 @@ func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updat
 		out.Changed = append(out.Changed, "sparse")
 	}
 	if len(out.Changed) == 0 {
-		return Updated{}, invalid("Nothing to change: give set_metadata, values or sparse.")
+		return Updated{}, fault.Wrong("Nothing to change: give set_metadata, values or sparse.")
 	}
 	t, err := s.checked(ctx, c, in.Index, in.Namespace, func(t *target) error { return t.canUpdate(in) })
 	if err != nil {
@@ -99,15 +93,15 @@ func (s *service) updateRecord(ctx context.Context, c *upstream.Client, in updat
 func (t *target) canUpdate(in updateRecordIn) error {
 	if t.kind == documents {
 		if len(in.Values) > 0 || len(in.Sparse) > 0 {
-			return invalid("The index %s holds documents: a vector is a field there. Set it in set_metadata, by its name.", t.name)
+			return fault.Wrong("The index %s holds documents: a vector is a field there. Set it in set_metadata, by its name.", t.name)
 		}
 		if wrong := t.documentWrong(in.Set); wrong != "" {
-			return invalid("set_metadata: %s", wrong)
+			return fault.Wrong("set_metadata: %s", wrong)
 		}
 		return nil
 	}
 	if wrong := metadataWrong(in.Set, ""); wrong != "" {
-		return invalid("set_metadata: %s", wrong)
+		return fault.Wrong("set_metadata: %s", wrong)
 	}
 	if len(in.Values) > 0 || t.vector == "sparse" && len(in.Sparse) > 0 {
 		if f := t.fits("values", in.Values, in.Sparse); f != nil {
@@ -115,7 +109,7 @@ func (t *target) canUpdate(in updateRecordIn) error {
 		}
 	}
 	if _, text := in.Set[t.textField]; text && t.kind == integrated && len(in.Values) == 0 {
-		return invalid("%s is the text that %s embeds, and an update would leave the old vector beside the new text. Use pinecone_upsert_records with the whole record.", upstream.Clean(t.textField, 100), t.name)
+		return fault.Wrong("%s is the text that %s embeds, and an update would leave the old vector beside the new text. Use pinecone_upsert_records with the whole record.", upstream.Clean(t.textField, 100), t.name)
 	}
 	return nil
 }
@@ -172,13 +166,13 @@ func (s *service) updateByMetadata(ctx context.Context, c *upstream.Client, in u
 		return UpdatedMany{}, err
 	}
 	if len(in.Set) == 0 {
-		return UpdatedMany{}, invalid("set_metadata is empty: give the fields to set.")
+		return UpdatedMany{}, fault.Wrong("set_metadata is empty: give the fields to set.")
 	}
 	if wrong := metadataWrong(in.Set, ""); wrong != "" {
-		return UpdatedMany{}, invalid("set_metadata: %s", wrong)
+		return UpdatedMany{}, fault.Wrong("set_metadata: %s", wrong)
 	}
 	if _, text := in.Set[t.textField]; text && t.kind == integrated {
-		return UpdatedMany{}, invalid("%s is the text that %s embeds, and an update would leave the old vectors beside it. Use pinecone_upsert_records.", upstream.Clean(t.textField, 100), t.name)
+		return UpdatedMany{}, fault.Wrong("%s is the text that %s embeds, and an update would leave the old vectors beside it. Use pinecone_upsert_records.", upstream.Clean(t.textField, 100), t.name)
 	}
 	out := UpdatedMany{Index: in.Index, Namespace: in.Namespace, DryRun: in.DryRun}
 	if t.kind == documents {
@@ -214,13 +208,13 @@ func (t *target) updateDocuments(ctx context.Context, in updateByMetadataIn, out
 		all, next, err := t.matchingDocuments(ctx, fetchByMetadataIn{Filter: in.Filter, Limit: maxBatch}, "")
 		out.Matched = len(all)
 		if err == nil && next != "" {
-			err = invalid("More than %d documents match, and this API cannot count them without changing them. Narrow the filter, or set dry_run to false.", maxBatch)
+			err = fault.Wrong("More than %d documents match, and this API cannot count them without changing them. Narrow the filter, or set dry_run to false.", maxBatch)
 		}
 		return out, err
 	}
 	body := documentsUpdate{Filter: in.Filter, Set: t.wireDocument(in.Set)}
 	if wrong := t.documentWrong(in.Set); wrong != "" {
-		return out, invalid("set_metadata: %s", wrong)
+		return out, fault.Wrong("set_metadata: %s", wrong)
 	}
 	var answer matchedAnswer
 	err := t.do(ctx, upstream.Request{Path: t.documentsPath("update"), Head: headLSN(&out.LSN), JSON: body}, &answer)

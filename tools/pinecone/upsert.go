@@ -212,7 +212,7 @@ func (s *service) upsertRecords(ctx context.Context, c *upstream.Client, in upse
 		case documents:
 			return t.noModel()
 		case vectors:
-			return invalid("The index %s has no embedding model of its own, so it takes no text. Use pinecone_upsert_vectors, with vectors of the model that filled it (pinecone_embed makes them).", t.name)
+			return fault.Wrong("The index %s has no embedding model of its own, so it takes no text. Use pinecone_upsert_vectors, with vectors of the model that filled it (pinecone_embed makes them).", t.name)
 		}
 		items, err = each("records", in.Records, t.recordItem)
 		return err

@@ -92,10 +92,10 @@ func (s *service) lines(events []event, call string) (lines [][]byte, ids []stri
 			more = fmt.Sprintf(" %d more are wrong.", n)
 			complaints = complaints[:maxComplaints]
 		}
-		return nil, nil, invalid("Segment would drop some of these in silence, so nothing was sent. %s%s", strings.Join(complaints, " "), more)
+		return nil, nil, fault.Wrong("Segment would drop some of these in silence, so nothing was sent. %s%s", strings.Join(complaints, " "), more)
 	}
 	if len(lines) == 0 {
-		return nil, nil, invalid("events is empty. Nothing was sent.")
+		return nil, nil, fault.Wrong("events is empty. Nothing was sent.")
 	}
 	return lines, ids, nil
 }

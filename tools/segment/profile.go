@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/pattern"
 	"toolvault/tools/upstream"
 )
@@ -54,7 +55,7 @@ func identifier(word string) (string, error) {
 		value = strings.ToLower(value)
 	}
 	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\ufffd' }) {
-		return "", invalid("profile has to be an id of a person or company: an e-mail address, a user id, or KIND:VALUE such as anonymous_id:a1b2 or group_id:acme. Nothing was asked.")
+		return "", fault.Wrong("profile has to be an id of a person or company: an e-mail address, a user id, or KIND:VALUE such as anonymous_id:a1b2 or group_id:acme. Nothing was asked.")
 	}
 	return kind + ":" + value, nil
 }
@@ -84,7 +85,7 @@ func escaped(id string) string {
 func (s *service) profile(ctx context.Context, c *upstream.Client, id, part string, q url.Values, out any) error {
 	space := c.Param(paramSpace)
 	if space == "" {
-		return invalid("It is not known which space to read: an admin has to set space on the Segment credential. Nothing was asked.")
+		return fault.Wrong("It is not known which space to read: an admin has to set space on the Segment credential. Nothing was asked.")
 	}
 	collection := "users"
 	if strings.HasPrefix(id, "group_id:") {

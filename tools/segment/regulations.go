@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 )
 
@@ -43,7 +44,7 @@ func (r Regulated) Text() string {
 func (s *service) createRegulation(ctx context.Context, c *upstream.Client, in createRegulationIn) (Regulated, error) {
 	for i, id := range in.UserIDs {
 		if strings.TrimSpace(id) != id || id == "" {
-			return Regulated{}, invalid("user_ids[%d] is empty, or has a blank at an end. Nothing was done.", i)
+			return Regulated{}, fault.Wrong("user_ids[%d] is empty, or has a blank at an end. Nothing was done.", i)
 		}
 	}
 	out := Regulated{Type: in.Type, Users: len(in.UserIDs)}

@@ -156,11 +156,5 @@ func (s *service) probe(ctx context.Context, c *upstream.Client) (string, error)
 	return fmt.Sprintf("workspace %s (%s), region %s", upstream.Clean(w.Name, 80), upstream.Clean(w.ID, 64), region), nil
 }
 
-func invalid(format string, args ...any) *fault.Error {
-	f := fault.New(fault.InvalidArguments, format, args...)
-	f.NotSent = true
-	return f
-}
-
 // shown is a text of somebody else's in the text of a result.
 func shown(s string, most int) string { return upstream.Quote(upstream.Clean(s, most)) }

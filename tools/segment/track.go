@@ -103,15 +103,15 @@ func (a Accepted) Text() string {
 func (s *service) send(ctx context.Context, c *upstream.Client, e event) (Accepted, error) {
 	m, wrong := s.written(e, c.CallID())
 	if wrong != "" {
-		return Accepted{}, invalid("Nothing was sent: %s", wrong)
+		return Accepted{}, fault.Wrong("Nothing was sent: %s", wrong)
 	}
 	m.Type, m.Context, m.SentAt = "", ours(), s.now().UTC().Format(stamp)
 	body, err := encoded(m)
 	if err != nil {
-		return Accepted{}, invalid("The event cannot be written as JSON. Nothing was sent.")
+		return Accepted{}, fault.Wrong("The event cannot be written as JSON. Nothing was sent.")
 	}
 	if len(body) > maxEvent {
-		return Accepted{}, invalid("The event is too large: %s Nothing was sent.", e.tooLarge(len(body)))
+		return Accepted{}, fault.Wrong("The event is too large: %s Nothing was sent.", e.tooLarge(len(body)))
 	}
 	if err := deliver(ctx, c, "/v1/"+e.Type, body); err != nil {
 		return Accepted{}, inDoubt(err, fmt.Sprintf("with message_id %q", m.MessageID))

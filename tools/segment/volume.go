@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toolvault/tools"
+	"toolvault/tools/fault"
 	"toolvault/tools/upstream"
 	"toolvault/tools/when"
 )
@@ -207,9 +208,9 @@ func (s *service) deliveryOverview(ctx context.Context, c *upstream.Client, in d
 	stage := stages[in.Stage]
 	switch {
 	case stage.byDestination && in.Destination == "":
-		return Volumes{}, invalid("The stage %s is of one destination: give destination, from segment_list_destinations. Nothing was asked.", in.Stage)
+		return Volumes{}, fault.Wrong("The stage %s is of one destination: give destination, from segment_list_destinations. Nothing was asked.", in.Stage)
 	case !stage.byDestination && in.Destination != "":
-		return Volumes{}, invalid("The stage %s comes before any destination: leave destination out. Nothing was asked.", in.Stage)
+		return Volumes{}, fault.Wrong("The stage %s comes before any destination: leave destination out. Nothing was asked.", in.Stage)
 	}
 	q, out, err := s.window(in.Granularity, in.Start, in.End, 30*day)
 	if err != nil {
@@ -280,9 +281,9 @@ func (s *service) window(granularity, start, end string, days time.Duration) (ur
 	}
 	switch {
 	case !from.Before(to):
-		return nil, Volumes{}, invalid("start (%s) has to be before end (%s). Nothing was asked.", wire(from), wire(to))
+		return nil, Volumes{}, fault.Wrong("start (%s) has to be before end (%s). Nothing was asked.", wire(from), wire(to))
 	case to.Sub(from) > most:
-		return nil, Volumes{}, invalid("By %s, Segment is asked for %s at most. Take a shorter time or a coarser granularity (DAY, HOUR, MINUTE). Nothing was asked.", granularity, says)
+		return nil, Volumes{}, fault.Wrong("By %s, Segment is asked for %s at most. Take a shorter time or a coarser granularity (DAY, HOUR, MINUTE). Nothing was asked.", granularity, says)
 	}
 	q := url.Values{"granularity": {granularity}, "startTime": {wire(from)}, "endTime": {wire(to)}}
 	return q, Volumes{Start: wire(from), End: wire(to), Granularity: granularity}, nil
