@@ -274,15 +274,17 @@ func TestConnectInTheSandbox(t *testing.T) {
 		t.Fatal(page)
 	}
 	r.ends(0, "That was the sandbox")
-	r = startConnect(t, t.TempDir()+"/d", "slack", "--agent", "support-agent-1", "--sandbox", "--no-browser")
-	v := newVisitor(t, "")
-	page := v.text(v.Get(r.link))
-	m := regexp.MustCompile(`<a class="button" href="([^"]+)"`).FindStringSubmatch(v.fill(r.link, page, "answer", "approve"))
-	there := html.UnescapeString(m[1])
-	if page := v.fill(there, v.text(v.Get(there)), "answer", "allow"); !strings.Contains(page, "workspace Northwind Support") {
-		t.Fatal(page)
+	for _, service := range []string{"slack", "notion"} {
+		r = startConnect(t, t.TempDir()+"/d", service, "--agent", "support-agent-1", "--sandbox", "--no-browser")
+		v := newVisitor(t, "")
+		page := v.text(v.Get(r.link))
+		m := regexp.MustCompile(`<a class="button" href="([^"]+)"`).FindStringSubmatch(v.fill(r.link, page, "answer", "approve"))
+		there := html.UnescapeString(m[1])
+		if page := v.fill(there, v.text(v.Get(there)), "answer", "allow"); !strings.Contains(page, "workspace Northwind Support") {
+			t.Fatal(page)
+		}
+		r.ends(0, "workspace Northwind Support")
 	}
-	r.ends(0, "workspace Northwind Support")
 }
 
 func TestConnectMisused(t *testing.T) {
