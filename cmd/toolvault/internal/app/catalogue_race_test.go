@@ -6,3 +6,6 @@ package app
 // race detector it takes several times as long, and the code between the tools is
 // the same.
 const share = 8
+
+// slower is how much longer something may take with the race detector.
+const slower = 5
