@@ -294,10 +294,11 @@ func TestRevokedElsewhere(t *testing.T) {
 		k.put(t, "slack/a", Stored{Type: TypeAPIKey, Secret: NewSecret("key")})
 		k.run(t)
 		d := declare(TypeAPIKey, "vault:slack/a")
-		k.resolve(t, d)
-		if _, hit := k.cache.get("slack/a"); !hit {
-			t.Fatal("the record is not in memory, so this would prove nothing")
-		}
+		eventually(t, func() bool { // word of the record's own making may drop it once
+			k.resolve(t, d)
+			_, hit := k.cache.get("slack/a")
+			return hit
+		})
 		p := start(t, "revoke", url, master, k.issuer.URL)
 		p.begin()
 		var at int64
