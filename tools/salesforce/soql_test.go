@@ -125,7 +125,7 @@ func FuzzLiterals(f *testing.F) {
 		n := int(which) % len(ops)
 		raw, err := json.Marshal(value)
 		if err != nil {
-			t.Skip()
+			t.Fatal(err)
 		}
 		if ops[n] == "in" || ops[n] == "not_in" {
 			raw, _ = json.Marshal([]string{value, "other"})

@@ -143,7 +143,7 @@ func TestPatch(t *testing.T) {
 func TestRules(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skip("no time zones here:", err)
+		t.Fatal(err)
 	}
 	start := time.Date(2026, 10, 22, 9, 0, 0, 0, berlin) // a Thursday, before the clocks change
 	for rule, want := range map[string]string{
