@@ -10,6 +10,7 @@ import (
 
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/toolstest"
 )
 
 // Cards and tabs that no op names come out of an edit as they went in, with keys
@@ -120,7 +121,7 @@ func TestEditsThatAreRefusedChangeNothing(t *testing.T) {
 		{`[{"op":"move","card":501}]`, "is there already"},
 	} {
 		_, err := w.call("metabase_edit_dashboard_cards", `{"id":42,"ops":`+c.ops+`}`)
-		if f := faultOf(t, err); !strings.Contains(f.Message, c.says) || !f.NotSent {
+		if f := toolstest.FaultOf(t, err); !strings.Contains(f.Message, c.says) || !f.NotSent {
 			t.Errorf("%s: %+v", c.ops, f)
 		}
 	}

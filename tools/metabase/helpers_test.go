@@ -75,15 +75,6 @@ func must[Out any](w *world, name, args string) Out {
 	return out.(Out)
 }
 
-func faultOf(t *testing.T, err error) *fault.Error {
-	t.Helper()
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		t.Fatalf("want a fault, got %v", err)
-	}
-	return f
-}
-
 // refused calls a tool that has to fail with a kind and a word.
 func (w *world) refused(kind fault.Kind, says, name, args string) {
 	w.t.Helper()

@@ -133,7 +133,7 @@ func TestHugeAnswers(t *testing.T) {
 		args := strings.NewReplacer(`"Support"`, `3`, `"Support health"`, `42`, `"Tickets of a customer"`, `103`).Replace(string(f.Example))
 		out, err := w.call(f.Name, args)
 		if err != nil {
-			faultOf(t, err)
+			toolstest.FaultOf(t, err)
 			continue
 		}
 		if raw, _ := json.Marshal(out); len(raw) > 75_000 {

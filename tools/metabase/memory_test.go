@@ -15,6 +15,7 @@ import (
 
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/toolstest"
 )
 
 // many is an answer of so many rows of about 100 bytes, made as it is read; at
@@ -148,7 +149,7 @@ func TestASlowQueryIsGivenUp(t *testing.T) {
 	for _, tool := range w.svc.Tools {
 		if tool.Name == "metabase_run_question" {
 			_, err := tool.Run(ctx, w.client(), []byte(`{"id":101,"limit":50}`))
-			f = faultOf(t, err)
+			f = toolstest.FaultOf(t, err)
 		}
 	}
 	if f.Kind != fault.Timeout || !strings.Contains(f.Message, "given up") {

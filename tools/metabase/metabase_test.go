@@ -23,7 +23,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("got %q, %v", who, err)
 	}
 	w.key = "wrong"
-	if _, err := w.svc.Probe(context.Background(), w.client()); faultOf(t, err).Kind != fault.CredentialInvalid {
+	if _, err := w.svc.Probe(context.Background(), w.client()); toolstest.FaultOf(t, err).Kind != fault.CredentialInvalid {
 		t.Errorf("with a wrong key: %v", err)
 	}
 }
@@ -61,7 +61,7 @@ func TestSearchPages(t *testing.T) {
 			break
 		}
 	}
-	if _, err := w.call("metabase_search", `{"query":"x","cursor":"bm9wZQ"}`); faultOf(t, err).Kind != fault.InvalidArguments {
+	if _, err := w.call("metabase_search", `{"query":"x","cursor":"bm9wZQ"}`); toolstest.FaultOf(t, err).Kind != fault.InvalidArguments {
 		t.Errorf("a made-up cursor: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestGetDashboard(t *testing.T) {
 	if text := d.Text(); !strings.Contains(text, "card 501  question 101  «Tickets by status»  bar\n") || !strings.Contains(text, "text «Reviewed every Monday.»") {
 		t.Errorf("text: %s", text)
 	}
-	if _, err := w.call("metabase_get_dashboard", `{"id":9}`); faultOf(t, err).Kind != fault.NotFound {
+	if _, err := w.call("metabase_get_dashboard", `{"id":9}`); toolstest.FaultOf(t, err).Kind != fault.NotFound {
 		t.Errorf("an unknown one: %v", err)
 	}
 }
@@ -158,7 +158,7 @@ func TestUpdateDashboardFailures(t *testing.T) {
 		"blank name":         {`{"id":42,"name":" "}`, fault.InvalidArguments},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := w.call("metabase_update_dashboard", c.args); faultOf(t, err).Kind != c.want {
+			if _, err := w.call("metabase_update_dashboard", c.args); toolstest.FaultOf(t, err).Kind != c.want {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -170,7 +170,7 @@ func TestUpdateDashboardFailures(t *testing.T) {
 		t.Errorf("dashcards: %v", err)
 	}
 	w.key = sandbox.MetabaseReader
-	if _, err := w.call("metabase_update_dashboard", `{"id":42,"name":"x"}`); faultOf(t, err).Kind != fault.NotPermitted {
+	if _, err := w.call("metabase_update_dashboard", `{"id":42,"name":"x"}`); toolstest.FaultOf(t, err).Kind != fault.NotPermitted {
 		t.Errorf("by a reader: %v", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestUpdateDashboardLooksAtWhatCameOfIt(t *testing.T) {
 		rw.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(rw, `{"id":42,"name":"old","updated_at":"not a time"}`)
 	}))
-	if _, err := w.call("metabase_update_dashboard", `{"id":42,"name":"new"}`); faultOf(t, err).Kind != fault.UpstreamError {
+	if _, err := w.call("metabase_update_dashboard", `{"id":42,"name":"new"}`); toolstest.FaultOf(t, err).Kind != fault.UpstreamError {
 		t.Errorf("got %v", err)
 	}
 }
@@ -208,11 +208,11 @@ func TestRunQuestionWithParameters(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	_, err := w.call("metabase_run_question", `{"id":103,"parameters":{"client":"Acme"}}`)
-	if f := faultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "it has: customer") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "it has: customer") {
 		t.Errorf("an unknown parameter: %+v", f)
 	}
 	_, err = w.call("metabase_run_question", `{"id":103}`)
-	if f := faultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "pick a value for 'customer'") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "pick a value for 'customer'") {
 		t.Errorf("without its parameter: %+v", f)
 	}
 }
@@ -220,15 +220,15 @@ func TestRunQuestionWithParameters(t *testing.T) {
 func TestRunQuestionFailures(t *testing.T) {
 	w := sandboxed(t)
 	_, err := w.call("metabase_run_question", `{"id":105}`)
-	if f := faultOf(t, err); f.Kind != fault.InvalidArguments || f.Status != 202 || !strings.Contains(f.Message, `relation \"export_queue\" does not exist`) || strings.Contains(f.Message, "clj") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments || f.Status != 202 || !strings.Contains(f.Message, `relation \"export_queue\" does not exist`) || strings.Contains(f.Message, "clj") {
 		t.Errorf("HTTP 202 with status failed: %+v", f)
 	}
-	if _, err = w.call("metabase_run_question", `{"id":9}`); faultOf(t, err).Kind != fault.NotFound {
+	if _, err = w.call("metabase_run_question", `{"id":9}`); toolstest.FaultOf(t, err).Kind != fault.NotFound {
 		t.Errorf("unknown: %v", err)
 	}
 	w = against(t, sandbox.NewMetabase()) // the description has this answer as plain text
 	_, err = w.call("metabase_run_question", `{"id":106}`)
-	if f := faultOf(t, err); f.Kind != fault.NotFound || f.Code != "archived" || !strings.Contains(f.Message, "trash") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.NotFound || f.Code != "archived" || !strings.Contains(f.Message, "trash") {
 		t.Errorf("in the trash: %+v", f)
 	}
 }
@@ -269,7 +269,7 @@ func TestRunSQLFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := double.Requests()
 			_, err := w.call("metabase_run_sql", c.args)
-			if f := faultOf(t, err); f.Kind != c.kind || !strings.Contains(f.Message, c.says) {
+			if f := toolstest.FaultOf(t, err); f.Kind != c.kind || !strings.Contains(f.Message, c.says) {
 				t.Errorf("got %+v", f)
 			}
 			if n := double.Requests() - before; n != c.sent {
@@ -279,7 +279,7 @@ func TestRunSQLFailures(t *testing.T) {
 	}
 	w.key = sandbox.MetabaseReader
 	_, err := w.call("metabase_run_sql", `{"database":1,"sql":"select * from customers"}`)
-	if f := faultOf(t, err); f.Kind != fault.NotPermitted || f.Code != "missing-required-permissions" {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.NotPermitted || f.Code != "missing-required-permissions" {
 		t.Errorf("by a reader: %+v", f)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/toolstest"
 )
 
 // but allows everything but one scope.
@@ -157,7 +158,7 @@ func TestCreateDashboardHalf(t *testing.T) {
 		double.ServeHTTP(rw, r)
 	}))
 	_, err := w.call("metabase_create_dashboard", `{"name":"x","questions":[101]}`)
-	if f := faultOf(t, err); f.Retryable || f.NotSent || !strings.Contains(f.Message, "Dashboard 50 was created") {
+	if f := toolstest.FaultOf(t, err); f.Retryable || f.NotSent || !strings.Contains(f.Message, "Dashboard 50 was created") {
 		t.Errorf("got %+v", f)
 	}
 }

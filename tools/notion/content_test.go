@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	fake "toolvault/tools/sandbox/notion"
+	"toolvault/tools/toolstest"
 )
 
 const (
@@ -112,7 +113,7 @@ func TestAPartThatFails(t *testing.T) {
 			w.key = d.Secret
 			before := d.Snapshot()
 			_, err := w.call(c.tool, c.args)
-			f := faultFrom(t, err)
+			f := toolstest.FaultOf(t, err)
 			if !strings.Contains(f.Message, c.says) || f.NotSent || f.Retryable {
 				t.Errorf("not sent %v, again %v: %s", f.NotSent, f.Retryable, f.Message)
 			}
@@ -134,7 +135,7 @@ func TestAPartThatFails(t *testing.T) {
 		w := against(t, failing(d, http.MethodPatch, 0, http.StatusBadGateway))
 		w.key = d.Secret
 		_, err := w.call("notion_append_page", `{"page": "Escalations", "markdown": "x"}`)
-		if f := faultFrom(t, err); strings.Contains(f.Message, "parts") || f.NotSent {
+		if f := toolstest.FaultOf(t, err); strings.Contains(f.Message, "parts") || f.NotSent {
 			t.Error(f.Message)
 		}
 	})
@@ -170,7 +171,7 @@ func TestReadInStretches(t *testing.T) {
 		t.Errorf("%q", block.Markdown)
 	}
 	_, err := w.call("notion_read_page", fmt.Sprintf(`{"page": %q}`, r.Unknown[0]))
-	if f := faultFrom(t, err); f.Kind != "not_found" || !strings.Contains(f.Message, "include_properties false") {
+	if f := toolstest.FaultOf(t, err); f.Kind != "not_found" || !strings.Contains(f.Message, "include_properties false") {
 		t.Error(f)
 	}
 }
@@ -202,7 +203,7 @@ func TestEdits(t *testing.T) {
 		`[]`: "1 to 20 edits",
 		`[{"old": "30 seconds", "new": ` + quoted(strings.Repeat("a\n\n", 900)) + `}]`: "more than 800 lines",
 	} {
-		if f := faultFrom(t, edit(edits)); f.Kind != "invalid_arguments" || !strings.Contains(f.Message, says) {
+		if f := toolstest.FaultOf(t, edit(edits)); f.Kind != "invalid_arguments" || !strings.Contains(f.Message, says) {
 			t.Errorf("%s: %v", edits, f)
 		}
 	}
@@ -226,7 +227,7 @@ func TestEdits(t *testing.T) {
 func TestSubPagesStay(t *testing.T) {
 	w, d := sandboxed(t)
 	_, err := w.call("notion_replace_page", `{"page": "Archive", "markdown": "Empty."}`)
-	if f := faultFrom(t, err); f.Kind != "invalid_arguments" || !strings.Contains(f.Message, "allow_deleting_children") {
+	if f := toolstest.FaultOf(t, err); f.Kind != "invalid_arguments" || !strings.Contains(f.Message, "allow_deleting_children") {
 		t.Error(f)
 	}
 	kept := read(w, archive) + "\n\nWith a line more."

@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 			_, _ = io.WriteString(rw, c.body)
 		}))
 		_, err := w.call("notion_append_page", `{"page": "`+someID+`", "markdown": "x"}`)
-		f := faultFrom(t, err)
+		f := toolstest.FaultOf(t, err)
 		if f.Kind != c.kind || !strings.Contains(f.Message, c.says) || f.NotSent != c.unsent {
 			t.Errorf("%d %s: not sent %v, %v", c.status, c.body, f.NotSent, f)
 		}

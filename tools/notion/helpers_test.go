@@ -3,7 +3,6 @@ package notion
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +14,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/sandbox/double"
 	fake "toolvault/tools/sandbox/notion"
 	"toolvault/tools/toolstest"
@@ -133,13 +131,4 @@ func must[Out any](w *world, name, args string) Out {
 		w.t.Fatalf("%s: %v", name, err)
 	}
 	return out.(Out)
-}
-
-func faultFrom(t *testing.T, err error) *fault.Error {
-	t.Helper()
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		t.Fatalf("want a fault, got %v", err)
-	}
-	return f
 }

@@ -3,6 +3,8 @@ package notion
 import (
 	"strings"
 	"testing"
+
+	"toolvault/tools/toolstest"
 )
 
 const someID = "3a91c2d4-5e6f-4708-8192-a3b4c5d6e7f8"
@@ -46,7 +48,7 @@ func TestParseIDRefuses(t *testing.T) {
 	} {
 		if id, ok, err := parseID("page", text); err == nil {
 			t.Errorf("%q is taken: %q %v", text, id, ok)
-		} else if f := faultFrom(t, err); f.Kind != "invalid_arguments" || !f.NotSent {
+		} else if f := toolstest.FaultOf(t, err); f.Kind != "invalid_arguments" || !f.NotSent {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -84,7 +84,7 @@ func TestFiltersTeach(t *testing.T) {
 		`"properties": ["Ownre"]`: "Did you mean «Owner»?",
 	} {
 		_, err := w.call("notion_query_data_source", `{"data_source": "Customers", `+args+`}`)
-		if f := faultFrom(t, err); f.Kind != "invalid_arguments" && f.Kind != "not_found" || !strings.Contains(f.Message, says) {
+		if f := toolstest.FaultOf(t, err); f.Kind != "invalid_arguments" && f.Kind != "not_found" || !strings.Contains(f.Message, says) {
 			t.Errorf("%s: %v", args, f)
 		}
 	}
@@ -110,7 +110,7 @@ func TestRowsAreFlat(t *testing.T) {
 	}
 	first := must[Rows](w, "notion_query_data_source", `{"data_source": "Customers", "limit": 3}`)
 	_, err := w.call("notion_query_data_source", `{"data_source": "Customers", "limit": 3, "sort": ["Name"], "cursor": "`+first.Next+`"}`)
-	if f := faultFrom(t, err); !strings.Contains(f.Message, "another query") {
+	if f := toolstest.FaultOf(t, err); !strings.Contains(f.Message, "another query") {
 		t.Error(f)
 	}
 }
@@ -127,11 +127,11 @@ func TestWhichDataSource(t *testing.T) {
 	}
 	log := must[Children](w, "notion_list_children", `{"page": "Support runbooks"}`).Blocks[3]
 	_, err := w.call("notion_get_data_source", `{"data_source": "`+log.ID+`"}`)
-	if f := faultFrom(t, err); !strings.Contains(f.Message, "several data sources: «Open issues»") {
+	if f := toolstest.FaultOf(t, err); !strings.Contains(f.Message, "several data sources: «Open issues»") {
 		t.Error(f)
 	}
 	_, err = w.call("notion_get_data_source", `{"data_source": "Custmers"}`)
-	if f := faultFrom(t, err); f.Kind != "not_found" || !strings.Contains(f.Message, "Did you mean «Customers»?") {
+	if f := toolstest.FaultOf(t, err); f.Kind != "not_found" || !strings.Contains(f.Message, "Did you mean «Customers»?") {
 		t.Error(f)
 	}
 	for i, want := range []int{1, 1} { // the title and the schema are known by now
@@ -189,7 +189,7 @@ func FuzzFilter(f *testing.F) {
 		}
 		filter, err := s.filter(t.Context(), nil, src, all.Value, len(text)%2 == 0)
 		if err != nil {
-			toolstest.Harmless(t, faultFrom(t, err), 2000)
+			toolstest.Harmless(t, toolstest.FaultOf(t, err), 2000)
 			return
 		}
 		raw, err := json.Marshal(filter)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"toolvault/tools/toolstest"
 )
 
 // checkParts holds parts against what splitting promises: in order and without a gap,
@@ -111,7 +113,7 @@ func TestSplitExplainsWhatItCannot(t *testing.T) {
 			t.Errorf("%s: taken", name)
 			continue
 		}
-		if f := faultFrom(t, err); f.Kind != "invalid_arguments" || !f.NotSent {
+		if f := toolstest.FaultOf(t, err); f.Kind != "invalid_arguments" || !f.NotSent {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"toolvault/tools/toolstest"
 )
 
 // row is the values of the row of a title.
@@ -93,7 +95,7 @@ func TestValuesTeach(t *testing.T) {
 		`{"page": "Escalations", "properties": {"Status": "Healthy"}}`: "is not a row",
 	} {
 		_, err := w.call("notion_update_page", args)
-		if f := faultFrom(t, err); !strings.Contains(f.Message, says) {
+		if f := toolstest.FaultOf(t, err); !strings.Contains(f.Message, says) {
 			t.Error(f)
 		}
 	}
@@ -104,7 +106,7 @@ func TestValuesTeach(t *testing.T) {
 		`{"parent": "00000000-0000-4000-8000-000000000000", "title": "x"}`:         "not shared with this connection",
 	} {
 		_, err := w.call("notion_create_page", args)
-		if f := faultFrom(t, err); !strings.Contains(f.Message, says) {
+		if f := toolstest.FaultOf(t, err); !strings.Contains(f.Message, says) {
 			t.Error(f)
 		}
 	}
@@ -132,7 +134,7 @@ func TestPages(t *testing.T) {
 		t.Error("it is in the trash")
 	}
 	_, err := w.call("notion_move_page", `{"page": "`+p.ID+`", "parent": "`+p.ID+`"}`)
-	if f := faultFrom(t, err); f.Kind != "invalid_arguments" {
+	if f := toolstest.FaultOf(t, err); f.Kind != "invalid_arguments" {
 		t.Error(f)
 	}
 	all := must[Children](w, "notion_list_children", `{"page": "`+runbook+`", "pages_only": false, "limit": 4}`)
@@ -152,7 +154,7 @@ func TestComments(t *testing.T) {
 		t.Errorf("%d comments", n)
 	}
 	for _, args := range []string{`{"markdown": "x"}`, `{"markdown": "x", "page": "Archive", "discussion": "` + someID + `"}`, `{"markdown": "x", "discussion": "` + strings.Repeat("x", 32) + `"}`} {
-		if _, err := w.call("notion_add_comment", args); faultFrom(t, err).Kind != "invalid_arguments" {
+		if _, err := w.call("notion_add_comment", args); toolstest.FaultOf(t, err).Kind != "invalid_arguments" {
 			t.Errorf("%s: %v", args, err)
 		}
 	}

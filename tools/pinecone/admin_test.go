@@ -10,6 +10,7 @@ import (
 
 	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
+	"toolvault/tools/toolstest"
 )
 
 func TestIndexesComeAndGo(t *testing.T) {
@@ -23,13 +24,13 @@ func TestIndexesComeAndGo(t *testing.T) {
 		t.Errorf("again: %+v", again)
 	}
 	_, err := w.call("pinecone_create_index", `{"name":"meeting-notes","model":"llama-text-embed-v2"}`)
-	if f := faultOf(t, err); f.Kind != fault.Conflict || !strings.Contains(f.Message, "made differently") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.Conflict || !strings.Contains(f.Message, "made differently") {
 		t.Errorf("another of the name: %v", err)
 	}
 	must[Upserted](w, "pinecone_upsert_vectors", `{"index":"meeting-notes","namespace":"__default__","vectors":[{"id":"1","values":[1,2,3,4],"sparse":{"7":0.5}}]}`)
 	must[Description](w, "pinecone_configure_index", `{"index":"meeting-notes","protect":true,"tags":{"team":"","kind":"notes"}}`)
 	_, err = w.call("pinecone_delete_index", `{"index":"meeting-notes","confirm":"meeting-notes"}`)
-	if f := faultOf(t, err); f.Kind != fault.NotPermitted || !strings.Contains(f.Message, "pinecone_configure_index") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.NotPermitted || !strings.Contains(f.Message, "pinecone_configure_index") {
 		t.Errorf("protected: %v", err)
 	}
 	d := must[Description](w, "pinecone_configure_index", `{"index":"meeting-notes","protect":false}`)
@@ -38,7 +39,7 @@ func TestIndexesComeAndGo(t *testing.T) {
 	}
 	must[DeletedIndex](w, "pinecone_delete_index", `{"index":"meeting-notes","confirm":"meeting-notes"}`)
 	_, err = w.call("pinecone_query_vectors", `{"index":"meeting-notes","vector":[1,2,3,4]}`) // its host is forgotten
-	if f := faultOf(t, err); f.Kind != fault.NotFound {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.NotFound {
 		t.Errorf("deleted: %v", err)
 	}
 	sparse := must[CreatedIndex](w, "pinecone_create_index", `{"name":"words","vector_type":"sparse"}`)
@@ -61,7 +62,7 @@ func TestIndexesComeAndGo(t *testing.T) {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
-	if _, err := w.call("pinecone_configure_index", `{"index":"faq"}`); faultOf(t, err).Kind != fault.InvalidArguments {
+	if _, err := w.call("pinecone_configure_index", `{"index":"faq"}`); toolstest.FaultOf(t, err).Kind != fault.InvalidArguments {
 		t.Errorf("nothing to configure: %v", err)
 	}
 }
@@ -181,7 +182,7 @@ func TestAnIndexThatWasMadeAnew(t *testing.T) {
 	}
 	must[Upserted](w, "pinecone_upsert_vectors", `{"index":"faq","namespace":"n","vectors":[{"id":"1","values":[1,2,3]}]}`)
 	_, err := w.call("pinecone_query_vectors", `{"index":"product-images","vector":[1,2,3,4,5,6,7,8]}`)
-	if f := faultOf(t, err); !strings.Contains(f.Message, "has 3 dimensions") {
+	if f := toolstest.FaultOf(t, err); !strings.Contains(f.Message, "has 3 dimensions") {
 		t.Errorf("got %v", err)
 	}
 }

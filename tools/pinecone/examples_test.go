@@ -159,7 +159,7 @@ func TestWrongKindOfIndexIsExplained(t *testing.T) {
 		{"cascading_search", `{"indexes":[{"index":"product-images"}],"text":"x"}`, "pinecone_query_vectors"},
 	} {
 		_, err := w.call("pinecone_"+c.tool, c.args)
-		if f := faultOf(t, err); f.Kind != "invalid_arguments" || !f.NotSent || !strings.Contains(f.Message, c.want) {
+		if f := toolstest.FaultOf(t, err); f.Kind != "invalid_arguments" || !f.NotSent || !strings.Contains(f.Message, c.want) {
 			t.Errorf("%s: %v", c.tool, err)
 		}
 	}

@@ -70,7 +70,7 @@ func TestFiltersThatAreWrongSayWhatWouldBeRight(t *testing.T) {
 			t.Errorf("%s is taken", s)
 			continue
 		}
-		if f = faultOf(t, err); f.Kind != fault.InvalidArguments || !f.NotSent || !strings.Contains(f.Message, want) {
+		if f = toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments || !f.NotSent || !strings.Contains(f.Message, want) {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
@@ -90,7 +90,7 @@ func FuzzFilter(f *testing.F) {
 		if json.Unmarshal([]byte(s), &m) != nil {
 			return
 		}
-		if err := checkFilter(m, textual); err != nil && faultOf(t, err).Message == "" {
+		if err := checkFilter(m, textual); err != nil && toolstest.FaultOf(t, err).Message == "" {
 			t.Error("nothing is said")
 		}
 	})

@@ -2,7 +2,6 @@ package pinecone
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"toolvault/tools"
-	"toolvault/tools/fault"
 	"toolvault/tools/sandbox"
 	"toolvault/tools/toolstest"
 	"toolvault/tools/upstream"
@@ -97,15 +95,6 @@ func must[Out any](w *world, name, args string) Out {
 		w.t.Fatalf("%s: %v", name, err)
 	}
 	return out.(Out)
-}
-
-func faultOf(t *testing.T, err error) *fault.Error {
-	t.Helper()
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		t.Fatalf("want a fault, got %v", err)
-	}
-	return f
 }
 
 // clock is a time that a test moves.

@@ -122,7 +122,7 @@ func TestKeyNeverGoesToAForeignHost(t *testing.T) {
 		"pinecone_upsert_records": `{"index":"x","namespace":"n","records":[{"_id":"1","text":"y"}]}`,
 	} {
 		_, err := w.call(name, args)
-		if f := faultOf(t, err); f.Kind != fault.UpstreamError || !strings.Contains(f.Message, "not one of its own") {
+		if f := toolstest.FaultOf(t, err); f.Kind != fault.UpstreamError || !strings.Contains(f.Message, "not one of its own") {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
@@ -215,7 +215,7 @@ func TestAHostThatKnowsNothingIsLookedUpAgain(t *testing.T) {
 	const args = `{"index":"support-tickets","text":"export"}`
 	must[Hits](w, "pinecone_search_records", args)
 	gone = true
-	if _, err := w.call("pinecone_search_records", args); faultOf(t, err).Kind != fault.NotFound {
+	if _, err := w.call("pinecone_search_records", args); toolstest.FaultOf(t, err).Kind != fault.NotFound {
 		t.Errorf("got %v", err)
 	}
 	if asked != 2 {

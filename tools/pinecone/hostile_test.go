@@ -83,7 +83,7 @@ func TestADocumentThatWasNotSentIsNotRanked(t *testing.T) {
 		}))
 		w := &world{t: t, svc: newService(time.Now, atOnce), url: s.URL, key: "k"}
 		_, err := w.call("pinecone_rerank", `{"query":"x","documents":["a","b"]}`)
-		if f := faultOf(t, err); f.Kind != fault.UpstreamError {
+		if f := toolstest.FaultOf(t, err); f.Kind != fault.UpstreamError {
 			t.Errorf("%d: %v", index, err)
 		}
 		s.Close()

@@ -27,7 +27,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("got %q, %v", who, err)
 	}
 	w.key = "wrong"
-	if _, err := w.svc.Probe(context.Background(), w.client()); faultOf(t, err).Kind != fault.CredentialInvalid {
+	if _, err := w.svc.Probe(context.Background(), w.client()); toolstest.FaultOf(t, err).Kind != fault.CredentialInvalid {
 		t.Errorf("with a wrong key: %v", err)
 	}
 }
@@ -59,7 +59,7 @@ func TestListIndexesPagesByName(t *testing.T) {
 		"of another":    fmt.Sprintf(`{"name_contains":"s","cursor":%q}`, first.Next),
 		"of other tool": `{"cursor":"bm90aGluZyBoZXJl"}`,
 	} {
-		if _, err := w.call("pinecone_list_indexes", args); faultOf(t, err).Kind != fault.InvalidArguments {
+		if _, err := w.call("pinecone_list_indexes", args); toolstest.FaultOf(t, err).Kind != fault.InvalidArguments {
 			t.Errorf("a cursor that is %s: %v", name, err)
 		}
 	}
@@ -139,7 +139,7 @@ func TestIndexesThatOnlyOneAPIShows(t *testing.T) {
 			double.ServeHTTP(rw, r)
 		}))
 		_, err := older.call("pinecone_query_vectors", `{"index":"product-images","id":"img-lamp-1"}`)
-		if want == "" && err != nil || want != "" && faultOf(t, err).Kind != want {
+		if want == "" && err != nil || want != "" && toolstest.FaultOf(t, err).Kind != want {
 			t.Errorf("the newer API answers %d: %v", status, err)
 		}
 	}
@@ -157,7 +157,7 @@ func TestANameThatIsNearlyAnIndex(t *testing.T) {
 	} {
 		for tool, more := range map[string]string{"pinecone_describe_index": "", "pinecone_search_records": `,"text":"x"`, "pinecone_delete_index": fmt.Sprintf(`,"confirm":%q`, index)} {
 			_, err := w.call(tool, fmt.Sprintf(`{"index":%q%s}`, index, more))
-			if f := faultOf(t, err); f.Kind != fault.NotFound || !strings.Contains(f.Message, want) {
+			if f := toolstest.FaultOf(t, err); f.Kind != fault.NotFound || !strings.Contains(f.Message, want) {
 				t.Errorf("%s %s: %v", tool, index, err)
 			}
 		}
@@ -211,7 +211,7 @@ func TestSearchFiltersAndPicksFields(t *testing.T) {
 		}
 	}
 	_, err := w.call("pinecone_search_records", `{"index":"support-tickets","text":"x","filter":{"status":{"$like":"o"}}}`)
-	if f := faultOf(t, err); f.Kind != fault.InvalidArguments || !f.NotSent || !strings.Contains(f.Message, "$like is not a valid operator") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments || !f.NotSent || !strings.Contains(f.Message, "$like is not a valid operator") {
 		t.Errorf("an unknown operator: %+v", f)
 	}
 }
@@ -235,7 +235,7 @@ func TestSearchWhereThereIsNothing(t *testing.T) {
 		t.Errorf("got %+v: %s", got, got.Text())
 	}
 	_, err := w.call("pinecone_search_records", `{"index":"product-docs","text":"x"}`)
-	if f := faultOf(t, err); f.Kind != fault.Conflict || !f.Retryable || !strings.Contains(f.Message, "Initializing") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.Conflict || !f.Retryable || !strings.Contains(f.Message, "Initializing") {
 		t.Errorf("an index that is not ready: %+v", f)
 	}
 }
@@ -358,12 +358,12 @@ func TestReadOnlyKeyMayLookAndNotWrite(t *testing.T) {
 	w.key = sandbox.PineconeReader
 	must[Hits](w, "pinecone_search_records", `{"index":"support-tickets","text":"export"}`)
 	_, err := w.call("pinecone_upsert_records", `{"index":"support-tickets","namespace":"n","records":[{"_id":"1","chunk_text":"a"}]}`)
-	if f := faultOf(t, err); f.Kind != fault.NotPermitted || f.Status != 403 || !strings.Contains(f.Message, "DataPlaneViewer") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.NotPermitted || f.Status != 403 || !strings.Contains(f.Message, "DataPlaneViewer") {
 		t.Errorf("got %+v", f)
 	}
 	w.key = "wrong"
 	_, err = w.call("pinecone_search_records", `{"index":"support-tickets","text":"export"}`)
-	if f := faultOf(t, err); f.Kind != fault.CredentialInvalid {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.CredentialInvalid {
 		t.Errorf("a wrong key: %+v", f)
 	}
 }

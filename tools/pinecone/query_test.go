@@ -135,7 +135,7 @@ func TestSearchTermsOnSparseIndexesOnly(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	_, err := w.call("pinecone_search_records", `{"index":"support-tickets","text":"error","terms":["csv"]}`)
-	if f := faultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "dense") {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "dense") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -167,14 +167,14 @@ func TestPagesOfRecordsAndIDs(t *testing.T) {
 	}
 	first := must[RecordIDs](w, "pinecone_list_record_ids", `{"index":"support-tickets","limit":5}`)
 	_, err := w.call("pinecone_list_record_ids", fmt.Sprintf(`{"index":"support-tickets","prefix":"TCK-105","limit":5,"cursor":%q}`, first.Next))
-	if f := faultOf(t, err); f.Kind != fault.InvalidArguments {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments {
 		t.Errorf("a cursor of another query: %v", err)
 	}
 	none := must[Matching](w, "pinecone_fetch_by_metadata", `{"index":"support-tickets","filter":{"status":"Solved"}}`)
 	if !strings.Contains(none.Text(), "the very same text") {
 		t.Errorf("text: %s", none.Text())
 	}
-	if _, err := w.call("pinecone_fetch_by_metadata", `{"index":"support-tickets","filter":{}}`); faultOf(t, err).Kind != fault.InvalidArguments {
+	if _, err := w.call("pinecone_fetch_by_metadata", `{"index":"support-tickets","filter":{}}`); toolstest.FaultOf(t, err).Kind != fault.InvalidArguments {
 		t.Errorf("no filter: %v", err)
 	}
 }
@@ -214,11 +214,11 @@ func TestCascadingSearch(t *testing.T) {
 	c := w.client()
 	c.Permit(func(scope string) bool { return scope != "inference.run" })
 	_, err := toolstest.Call(t, w.svc, c, "pinecone_cascading_search", `{"indexes":[{"index":"faq"}],"text":"x"}`)
-	if f := faultOf(t, err); f.Kind != fault.NotPermitted || len(f.Needed) != 1 {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.NotPermitted || len(f.Needed) != 1 {
 		t.Errorf("without the scope: %+v", f)
 	}
 	_, err = toolstest.Call(t, w.svc, c, "pinecone_query_vectors", `{"index":"faq","text":"x"}`)
-	if f := faultOf(t, err); f.Kind != fault.NotPermitted {
+	if f := toolstest.FaultOf(t, err); f.Kind != fault.NotPermitted {
 		t.Errorf("without the scope: %+v", f)
 	}
 }

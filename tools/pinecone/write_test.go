@@ -84,7 +84,7 @@ func TestWhatIsInWhenARequestFails(t *testing.T) {
 	}}
 	w := against(t, h)
 	_, err := w.call("pinecone_upsert_records", `{"index":"faq","namespace":"bulk","records":`+many(250)+`}`)
-	f := faultOf(t, err)
+	f := toolstest.FaultOf(t, err)
 	want := `192 of 250 records are in, up to "r0191". It stopped at records[192] ("r0192"): The project's or the plan's quota is used up.`
 	if !strings.HasPrefix(f.Message, want) || f.Kind != fault.NotPermitted || f.NotSent || !strings.Contains(f.Message, "To go on, send that one and what follows") {
 		t.Errorf("got %+v", f)
@@ -94,7 +94,7 @@ func TestWhatIsInWhenARequestFails(t *testing.T) {
 	}
 	h.seen, h.n = 0, 0
 	_, err = w.call("pinecone_upsert_records", `{"index":"faq","namespace":"bulk","records":`+many(3)+`}`)
-	if f := faultOf(t, err); strings.Contains(f.Message, "are in") || !f.NotSent {
+	if f := toolstest.FaultOf(t, err); strings.Contains(f.Message, "are in") || !f.NotSent {
 		t.Errorf("the first fails: %+v", f)
 	}
 }
@@ -117,7 +117,7 @@ func TestACancelledUpsertSaysWhatItWrote(t *testing.T) {
 		}
 	})
 	_, err := runs(w, c, ctx, "pinecone_upsert_records", `{"index":"faq","namespace":"bulk","records":`+many(400)+`}`)
-	f := faultOf(t, err)
+	f := toolstest.FaultOf(t, err)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(f.Message, "192 of 400 records are in") {
 		t.Errorf("got %+v", f)
 	}
@@ -267,7 +267,7 @@ func TestDeleteIsNeverEverything(t *testing.T) {
 		"pinecone_delete_index":     `{"index":"product-images","confirm":"true"}`,
 	} {
 		_, err := w.call(tool, args)
-		if f := faultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "confirm") {
+		if f := toolstest.FaultOf(t, err); f.Kind != fault.InvalidArguments || !strings.Contains(f.Message, "confirm") {
 			t.Errorf("%s: %v", tool, err)
 		}
 	}

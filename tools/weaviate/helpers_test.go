@@ -2,7 +2,6 @@ package weaviate
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -109,7 +108,7 @@ func must[Out any](w *world, name, args string) Out {
 func (w *world) fails(name, args string, kind fault.Kind, words ...string) *fault.Error {
 	w.t.Helper()
 	out, err := w.call(name, args)
-	f := faultOf(w.t, err)
+	f := toolstest.FaultOf(w.t, err)
 	if f == nil {
 		w.t.Fatalf("%s %s: no fault, %+v", name, args, out)
 	}
@@ -120,15 +119,6 @@ func (w *world) fails(name, args string, kind fault.Kind, words ...string) *faul
 		if !strings.Contains(f.Message, word) {
 			w.t.Errorf("%s %s: %q lacks %q", name, args, f.Message, word)
 		}
-	}
-	return f
-}
-
-func faultOf(t *testing.T, err error) *fault.Error {
-	t.Helper()
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		t.Fatalf("want a fault, got %v", err)
 	}
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	"toolvault/tools"
 	"toolvault/tools/fault"
 	sandbox "toolvault/tools/sandbox/weaviate"
+	"toolvault/tools/toolstest"
 )
 
 // The suite is what the tools do at a Weaviate server. It is run against the double
@@ -167,7 +168,7 @@ func runSuite(t *testing.T, w *world) {
 			text := ""
 			switch {
 			case err != nil:
-				f := faultOf(t, err)
+				f := toolstest.FaultOf(t, err)
 				if f.Kind != s.kind {
 					t.Fatalf("%s: %s, want %q", f.Kind, f.Message, s.kind)
 				}

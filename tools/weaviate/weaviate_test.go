@@ -25,7 +25,7 @@ func TestProbe(t *testing.T) {
 	if who, err := w.svc.Probe(t.Context(), w.client()); err != nil || !strings.HasPrefix(who, "user admin of the cluster http://") {
 		t.Errorf("%q, %v", who, err)
 	}
-	if _, err := w.svc.Probe(t.Context(), w.as("bad").client()); faultOf(t, err).Kind != fault.CredentialInvalid {
+	if _, err := w.svc.Probe(t.Context(), w.as("bad").client()); toolstest.FaultOf(t, err).Kind != fault.CredentialInvalid {
 		t.Error(err)
 	}
 }
@@ -73,7 +73,7 @@ func TestOIDCClientCredentials(t *testing.T) {
 				}
 				return
 			}
-			if faultOf(t, err).Kind != fault.CredentialInvalid {
+			if toolstest.FaultOf(t, err).Kind != fault.CredentialInvalid {
 				t.Fatal(err)
 			}
 			if cred, err = v.Renew(t.Context(), cred); err != nil {
